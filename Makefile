@@ -1,0 +1,52 @@
+# The only entry. `make demo` runs the main job, `make test` passes the tests; both install what
+# they need themselves and cost little the second time.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PROTO := $(wildcard proto/phusong/v1/*.proto)
+DEBIAN := mosquitto mosquitto-clients prometheus chromium
+export PHUSONG_KERNEL_CACHE ?= $(CURDIR)/.cache
+
+.PHONY: setup check test bench proto demo debian lock
+
+setup: $(VENV)/.installed
+
+# uv is itself locked, installs from the lock with hashes checked, and needs seconds where pip needs minutes.
+$(VENV)/.installed: requirements.lock uv.lock.txt pyproject.toml
+	test -x $(BIN)/python || python3 -m venv $(VENV) || { apt-get update && apt-get install -y python3-venv && python3 -m venv $(VENV); }
+	$(BIN)/python -m pip install --quiet --require-hashes -r uv.lock.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	mkdir -p .typing/phusong
+	for part in collector kernels verifier dashboards; do ln -sfn ../../$$part .typing/phusong/$$part; done
+	ln -sfn ../../proto/phusong/v1 .typing/phusong/v1
+	touch $@
+
+# What the tests run for real: a broker, promtool, a browser.
+debian:
+	@missing=""; for package in $(DEBIAN); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q "install ok installed" || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then echo "installing Debian packages:$$missing"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: setup debian check
+	$(BIN)/python -m pytest -q
+	NUMBA_BOUNDSCHECK=1 PHUSONG_KERNEL_CACHE=$(CURDIR)/.cache/checked $(BIN)/python -m pytest -q tests/kernels
+
+bench: setup debian
+	$(BIN)/python bench/run.py
+
+proto: setup
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto --pyi_out=proto --grpc_python_out=proto $(PROTO)
+
+demo: setup
+	$(BIN)/phusong demo $(ARGS)
+
+lock: setup
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements.lock
+	echo "uv" | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes - -o uv.lock.txt

@@ -1,0 +1,1 @@
+"""Telemetry in: doors, intake and journal. Knows nothing of verdicts."""

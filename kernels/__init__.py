@@ -1,0 +1,1 @@
+"""Pure functions of arrays: bytes to columns, columns to state. No clock, file, socket or log."""

@@ -1,0 +1,1 @@
+"""Journal to state to verdict. Knows nothing of doors."""

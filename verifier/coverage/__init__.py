@@ -1,0 +1,1 @@
+"""Where pupils could use mobile Internet: bins, policy, verdicts."""

@@ -1,0 +1,1 @@
+"""The free 4 GB a day: ledger and decisions."""

@@ -1,0 +1,1 @@
+"""Versioned lists: sites, SIMs, sources, platforms, programme."""
