@@ -1,0 +1,18 @@
+"""Dense row numbers for texts (operators, sources, site codes), in the order first seen."""
+
+
+class Names:
+    """A text's row number, and the text of a row."""
+
+    def __init__(self, texts: list[str] | None = None) -> None:
+        """Start empty, or from the texts of an earlier table in row order."""
+        self.texts: list[str] = list(texts or [])
+        self._row_of = {text: row for row, text in enumerate(self.texts)}
+
+    def row_of(self, text: str) -> int:
+        """Return the row of a text, adding it when new."""
+        row = self._row_of.get(text)
+        if row is None:
+            row = self._row_of[text] = len(self.texts)
+            self.texts.append(text)
+        return row
