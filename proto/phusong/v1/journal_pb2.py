@@ -22,27 +22,28 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from phusong.v1 import ingest_pb2 as phusong_dot_v1_dot_ingest__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18phusong/v1/journal.proto\x12\nphusong.v1\"Z\n\x0cJournalFrame\x12!\n\x06routes\x18\x01 \x03(\x0b\x32\x11.phusong.v1.Route\x12\'\n\tenvelopes\x18\x02 \x03(\x0b\x32\x14.phusong.v1.Envelope\"\x9d\x01\n\x05Route\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x10\n\x08operator\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12(\n\ttransport\x18\x05 \x01(\x0e\x32\x15.phusong.v1.Transport\x12%\n\x04kind\x18\x06 \x01(\x0e\x32\x17.phusong.v1.PayloadKind\"*\n\x08\x45nvelope\x12\r\n\x05route\x18\x01 \x01(\r\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\"R\n\x07\x46ileRow\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0b\n\x03row\x18\x05 \x01(\t\"@\n\rRegistryEntry\x12\x10\n\x08registry\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c*\x96\x01\n\tTransport\x12\x19\n\x15TRANSPORT_UNSPECIFIED\x10\x00\x12\x12\n\x0eTRANSPORT_MQTT\x10\x01\x12\x19\n\x15TRANSPORT_MQTT_BROKER\x10\x02\x12\x12\n\x0eTRANSPORT_GRPC\x10\x03\x12\x14\n\x10TRANSPORT_IMPORT\x10\x04\x12\x15\n\x11TRANSPORT_SERVICE\x10\x05*\xf0\x01\n\x0bPayloadKind\x12\x1c\n\x18PAYLOAD_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12PAYLOAD_KIND_BATCH\x10\x01\x12\x1b\n\x17PAYLOAD_KIND_BATCH_JSON\x10\x02\x12\x19\n\x15PAYLOAD_KIND_FILE_ROW\x10\x03\x12\x19\n\x15PAYLOAD_KIND_REGISTRY\x10\x04\x12\x1b\n\x17PAYLOAD_KIND_UNREADABLE\x10\x05\x12\x19\n\x15PAYLOAD_KIND_DECISION\x10\x06\x12 \n\x1cPAYLOAD_KIND_ACKNOWLEDGEMENT\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18phusong/v1/journal.proto\x12\nphusong.v1\x1a\x17phusong/v1/ingest.proto\"Z\n\x0cJournalFrame\x12!\n\x06routes\x18\x01 \x03(\x0b\x32\x11.phusong.v1.Route\x12\'\n\tenvelopes\x18\x02 \x03(\x0b\x32\x14.phusong.v1.Envelope\"\x9d\x01\n\x05Route\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x10\n\x08operator\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12(\n\ttransport\x18\x05 \x01(\x0e\x32\x15.phusong.v1.Transport\x12%\n\x04kind\x18\x06 \x01(\x0e\x32\x17.phusong.v1.PayloadKind\"*\n\x08\x45nvelope\x12\r\n\x05route\x18\x01 \x01(\r\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\"u\n\x07\x46ileRow\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0b\n\x03row\x18\x05 \x01(\t\x12!\n\x04kind\x18\x06 \x01(\x0e\x32\x13.phusong.v1.RowKind\"@\n\rRegistryEntry\x12\x10\n\x08registry\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c*\x96\x01\n\tTransport\x12\x19\n\x15TRANSPORT_UNSPECIFIED\x10\x00\x12\x12\n\x0eTRANSPORT_MQTT\x10\x01\x12\x19\n\x15TRANSPORT_MQTT_BROKER\x10\x02\x12\x12\n\x0eTRANSPORT_GRPC\x10\x03\x12\x14\n\x10TRANSPORT_IMPORT\x10\x04\x12\x15\n\x11TRANSPORT_SERVICE\x10\x05*\xf0\x01\n\x0bPayloadKind\x12\x1c\n\x18PAYLOAD_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12PAYLOAD_KIND_BATCH\x10\x01\x12\x1b\n\x17PAYLOAD_KIND_BATCH_JSON\x10\x02\x12\x19\n\x15PAYLOAD_KIND_FILE_ROW\x10\x03\x12\x19\n\x15PAYLOAD_KIND_REGISTRY\x10\x04\x12\x1b\n\x17PAYLOAD_KIND_UNREADABLE\x10\x05\x12\x19\n\x15PAYLOAD_KIND_DECISION\x10\x06\x12 \n\x1cPAYLOAD_KIND_ACKNOWLEDGEMENT\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'phusong.v1.journal_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRANSPORT']._serialized_start=487
-  _globals['_TRANSPORT']._serialized_end=637
-  _globals['_PAYLOADKIND']._serialized_start=640
-  _globals['_PAYLOADKIND']._serialized_end=880
-  _globals['_JOURNALFRAME']._serialized_start=40
-  _globals['_JOURNALFRAME']._serialized_end=130
-  _globals['_ROUTE']._serialized_start=133
-  _globals['_ROUTE']._serialized_end=290
-  _globals['_ENVELOPE']._serialized_start=292
-  _globals['_ENVELOPE']._serialized_end=334
-  _globals['_FILEROW']._serialized_start=336
-  _globals['_FILEROW']._serialized_end=418
-  _globals['_REGISTRYENTRY']._serialized_start=420
-  _globals['_REGISTRYENTRY']._serialized_end=484
+  _globals['_TRANSPORT']._serialized_start=547
+  _globals['_TRANSPORT']._serialized_end=697
+  _globals['_PAYLOADKIND']._serialized_start=700
+  _globals['_PAYLOADKIND']._serialized_end=940
+  _globals['_JOURNALFRAME']._serialized_start=65
+  _globals['_JOURNALFRAME']._serialized_end=155
+  _globals['_ROUTE']._serialized_start=158
+  _globals['_ROUTE']._serialized_end=315
+  _globals['_ENVELOPE']._serialized_start=317
+  _globals['_ENVELOPE']._serialized_end=359
+  _globals['_FILEROW']._serialized_start=361
+  _globals['_FILEROW']._serialized_end=478
+  _globals['_REGISTRYENTRY']._serialized_start=480
+  _globals['_REGISTRYENTRY']._serialized_end=544
 # @@protoc_insertion_point(module_scope)

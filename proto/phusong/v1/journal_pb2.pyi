@@ -1,3 +1,4 @@
+from phusong.v1 import ingest_pb2 as _ingest_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -74,18 +75,20 @@ class Envelope(_message.Message):
     def __init__(self, route: _Optional[int] = ..., payload: _Optional[bytes] = ...) -> None: ...
 
 class FileRow(_message.Message):
-    __slots__ = ("file", "line", "reason", "detail", "row")
+    __slots__ = ("file", "line", "reason", "detail", "row", "kind")
     FILE_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     ROW_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     file: str
     line: int
     reason: str
     detail: str
     row: str
-    def __init__(self, file: _Optional[str] = ..., line: _Optional[int] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., row: _Optional[str] = ...) -> None: ...
+    kind: _ingest_pb2.RowKind
+    def __init__(self, file: _Optional[str] = ..., line: _Optional[int] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., row: _Optional[str] = ..., kind: _Optional[_Union[_ingest_pb2.RowKind, str]] = ...) -> None: ...
 
 class RegistryEntry(_message.Message):
     __slots__ = ("registry", "file", "content")
