@@ -1,0 +1,118 @@
+"""Which batches were seen before."""
+
+import numpy as np
+import phusong.kernels.windows as windows_module
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from phusong.kernels.windows import WINDOW_COUNT, SequenceWindows
+from reference.windows import SeenBatches
+
+UINT64_MAX = 2**64 - 1
+
+near = st.integers(0, 40)
+wide = st.integers(0, 3 * WINDOW_COUNT)
+edge = st.sampled_from(
+    [
+        1,
+        63,
+        64,
+        65,
+        1023,
+        1024,
+        1025,
+        2047,
+        2048,
+        2049,
+        2**63 - 1,
+        2**63,
+        UINT64_MAX - 1,
+        UINT64_MAX,
+    ]
+)
+jumps = st.integers(0, 20).map(lambda power: 1 << (3 * power))
+sequences = st.one_of(near, wide, edge, jumps)
+payloads = st.lists(
+    st.tuples(st.integers(0, 1), st.sampled_from([0, 7, UINT64_MAX]), sequences), max_size=80
+)
+
+
+def as_int64(numbers):
+    return np.array(numbers, np.uint64).view(np.int64)
+
+
+def mark(windows, rows):
+    route, boot_epoch, sequence = zip(*rows, strict=True) if rows else ((), (), ())
+    return windows.mark_repeated(as_int64(route), as_int64(boot_epoch), as_int64(sequence)).tolist()
+
+
+@settings(deadline=None)
+@given(payloads)
+def test_matches_the_reference(rows):
+    windows, seen = SequenceWindows(), SeenBatches()
+
+    assert mark(windows, rows) == seen.mark_repeated(rows)
+    assert windows.gap_count() == seen.gap_count()
+
+
+@settings(deadline=None)
+@given(payloads, st.integers(0, 80))
+def test_a_batch_may_be_cut_anywhere_and_the_state_restored_between(rows, cut):
+    whole, first, second = SequenceWindows(), SequenceWindows(), SequenceWindows()
+
+    before = mark(first, rows[:cut])
+    second.restore(first.export())
+    after = mark(second, rows[cut:])
+
+    assert before + after == mark(whole, rows)
+    assert second.gap_count() == whole.gap_count()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.permutations(range(1, 60)), st.integers(1, 200))
+def test_any_disorder_over_many_windows_is_exact(order, stride):
+    rows = [(0, 0, number * stride) for number in order]
+    windows = SequenceWindows()
+
+    assert not any(mark(windows, rows))
+    assert all(mark(windows, rows))
+
+
+def test_a_number_that_comes_long_after_its_window_is_new_once():
+    windows = SequenceWindows()
+    mark(windows, [(0, 0, number) for number in range(1, 5000) if number != 17])
+
+    assert windows.gap_count() == 1
+    assert mark(windows, [(0, 0, 16), (0, 0, 17), (0, 0, 17), (0, 0, 18)]) == [
+        True,
+        False,
+        True,
+        True,
+    ]
+    assert windows.gap_count() == 0
+
+
+def test_a_new_boot_epoch_counts_from_one_again():
+    windows = SequenceWindows()
+
+    assert mark(windows, [(0, 1, 1), (0, 2, 1), (0, 1, 1)]) == [False, False, True]
+
+
+def test_without_a_sequence_nothing_is_a_repeat():
+    assert mark(SequenceWindows(), [(0, 0, 0), (0, 0, 0)]) == [False, False]
+
+
+def test_the_largest_number_leaves_a_gap_that_is_still_exact():
+    windows = SequenceWindows()
+
+    assert mark(windows, [(0, 0, UINT64_MAX), (0, 0, 5), (0, 0, 5)]) == [False, False, True]
+    assert windows.gap_count() == UINT64_MAX - 2
+
+
+def test_past_the_bound_what_is_forgotten_is_taken_again_and_never_dropped(monkeypatch):
+    monkeypatch.setattr(windows_module, "MISSING_RANGE_COUNT_MAX", 4)
+    windows = SequenceWindows()
+    mark(windows, [(0, 0, number) for number in range(2, 4000, 2)])
+
+    assert windows.forgotten_count() > 0
+    assert mark(windows, [(0, 0, 1), (0, 0, 3)]) == [False, False]
+    assert mark(windows, [(0, 0, 3998)]) == [True]
