@@ -1,0 +1,76 @@
+"""All commands under one name. Each is imported only when it runs, so that `phusong version` answers at once."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+# name → (module, function or sub-application, one line of help)
+COMMANDS = {
+    "demo": ("demo", "demo", "Show it all on a seeded synthetic programme."),
+    "serve": ("serve", "serve", "Take telemetry in by MQTT and gRPC, judge it, expose /metrics."),
+    "import": ("import_files", "import_files", "Take older records in from files."),
+    "registry": ("registry", "app", "Add lists: sites, sims, sources, platforms, programme, policy."),
+    "coverage": ("coverage", "coverage", "Say for each site whether it is covered, and on what evidence."),
+    "quota": ("quota", "quota", "Say for each SIM what of its free volume a day took."),
+    "journal": ("journal", "app", "Look into the journal: stat, quarantine."),
+    "check-config": ("check_config", "check_config", "Check a configuration file without starting anything."),
+    "doctor": ("doctor", "doctor", "Say what is wrong with this machine, and how to mend it."),
+    "version": ("version", "version", "Print the version."),
+}
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+
+class LazyGroup(TyperGroup):
+    """A group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        """Return the names in the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> Any:  # noqa: ARG002
+        """Return the command of a name, None for an unknown one."""
+        if cmd_name not in COMMANDS:
+            return None
+        if len(sys.argv) < 2 or sys.argv[1] != cmd_name:  # only listed, as in `phusong -h`
+            return click.Command(cmd_name, help=COMMANDS[cmd_name][2])
+        module_name, attribute, _ = COMMANDS[cmd_name]
+        module = importlib.import_module(f"phusong.dashboards.commands.{module_name}")
+        found = getattr(module, attribute)
+        if isinstance(found, typer.Typer):
+            return get_command(found)
+        single = typer.Typer(context_settings=CONTEXT, add_completion=False)
+        single.command(name=cmd_name)(found)
+        return get_command(single)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    context_settings=CONTEXT,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Telemetry in; coverage verdicts and quota compliance out, each with its evidence.\n\n"
+    "Start with: phusong demo --once",
+)
+
+
+@app.callback()
+def main_options() -> None:
+    """Network telemetry and coverage verification."""
+
+
+def run() -> None:
+    """Run the command line; Ctrl-C ends it cleanly."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.stderr.write("\nphusong: stopped\n")
+        raise SystemExit(130) from None
+    except BrokenPipeError:  # `phusong … | head`
+        sys.stderr.close()
+        raise SystemExit(1) from None

@@ -1,0 +1,110 @@
+"""`phusong coverage`: for each site, operator and technology the verdict and what it rests on."""
+
+import csv
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from phusong.dashboards.commands.exits import NON_COMPLIANT, say
+from phusong.dashboards.commands.options import (
+    DATA_DEFAULT,
+    AsOfOption,
+    DataOption,
+    Format,
+    FormatOption,
+    KnownAtOption,
+    iso_text,
+    now_ms,
+    time_ms,
+)
+from phusong.dashboards.commands.replaying import state_of
+from phusong.dashboards.commands.version import software
+from phusong.verifier.coverage.verdict import SiteVerdict, Verdict, verdict_record
+from phusong.verifier.state import Horizon, State
+
+EPILOG = "Exit status: 0 fine, 1 failed, 2 usage, 3 a site is NOT_COVERED."
+
+
+def coverage(
+    data: DataOption = DATA_DEFAULT,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
+    site: Annotated[str | None, typer.Option("--site", help="Only this site code.")] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Say for each site whether it is covered, and on what evidence.
+
+    Examples:
+
+        phusong coverage --data DIR --as-of 2021-12-31
+
+        phusong coverage --data DIR --site HG-0017 --format json
+    """
+    judged_ms = now_ms() if as_of is None else time_ms(as_of, "--as-of")
+    known_ms = None if known_at is None else time_ms(known_at, "--known-at")
+    state = state_of(data, Horizon(judged_ms, known_ms))
+    rows = state.coverage.verdicts(judged_ms, state.operators)
+    if site is not None:
+        rows = [row for row in rows if row.site_code == site]
+        if not rows:
+            say(f"phusong: no site {site!r} in the register; `phusong registry list --data {data}`")
+    document = coverage_document(state, rows, judged_ms, now_ms() if known_ms is None else known_ms)
+    if output is Format.JSON:
+        json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
+        sys.stdout.write("\n")
+    elif output is Format.CSV:
+        write_csv(document["sites"])
+    else:
+        from phusong.dashboards.tables import coverage_table
+
+        coverage_table(document)
+    if any(row.verdict == Verdict.NOT_COVERED for row in rows):
+        raise SystemExit(NON_COMPLIANT)
+
+
+def coverage_document(
+    state: State, rows: list[SiteVerdict], as_of_ms: int, known_at_ms: int
+) -> dict[str, Any]:
+    """Return the report as scripts and auditors read it; documented in docs/reports.md."""
+    policy = state.registries.policy
+    return {
+        "as_of": iso_text(as_of_ms),
+        "known_at": iso_text(known_at_ms),
+        "policy": {"id": policy.id, "digest": policy.digest},
+        "software": software(),
+        "journal": {"sequence": state.position.sequence, "chain": state.position.chain.hex()},
+        "sites": [verdict_record(row) for row in rows],
+    }
+
+
+def write_csv(sites: list[dict[str, Any]]) -> None:
+    """Write one line a row; the byte order mark makes Excel read Vietnamese right."""
+    flat = [flatten(row) for row in sites]
+    sys.stdout.write("\ufeff")
+    names = list(flat[0]) if flat else CSV_COLUMNS
+    writer = csv.DictWriter(sys.stdout, names, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(flat)
+
+
+CSV_COLUMNS = [
+    *("site_code", "name", "province_code", "list", "operator", "technology", "verdict", "reason"),
+    *(f"counts_{name}" for name in ("raw", "bins", "clusters", "effective", "devices", "windows", "days")),
+    *("design_effect", "share", "lower_bound", "upper_bound", "median_level_dbm"),
+    *("first_observed", "last_observed", "missing"),
+]
+
+
+def flatten(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a site row in one level: counts beside the rest, what is missing in one cell."""
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        if name == "counts":
+            flat.update({f"counts_{kind}": count for kind, count in value.items()})
+        elif name == "missing":
+            flat[name] = "; ".join(value)
+        else:
+            flat[name] = value
+    return flat

@@ -1,0 +1,20 @@
+"""How commands end, and how they say why."""
+
+import sys
+from typing import NoReturn
+
+FINE = 0
+FAILED = 1
+USAGE = 2
+NON_COMPLIANT = 3
+
+
+def say(message: str) -> None:
+    """Write one line for people."""
+    sys.stderr.write(f"{message}\n")
+
+
+def fail(message: str, status: int = FAILED) -> NoReturn:
+    """Say what went wrong and what to do next, and end."""
+    say(f"phusong: {message}")
+    raise SystemExit(status)

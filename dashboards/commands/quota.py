@@ -1,0 +1,111 @@
+"""`phusong quota`: what each SIM used of its free volume on a day, and that the sums reconcile."""
+
+import csv
+import json
+import sys
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from phusong.dashboards.commands.exits import USAGE, fail
+from phusong.dashboards.commands.options import (
+    DATA_DEFAULT,
+    AsOfOption,
+    DataOption,
+    Format,
+    FormatOption,
+    KnownAtOption,
+    day_number,
+    iso_text,
+    now_ms,
+    time_ms,
+)
+from phusong.dashboards.commands.replaying import state_of
+from phusong.dashboards.commands.version import software
+from phusong.kernels.days import ict_day
+from phusong.verifier.quota.report import QuotaDay, quota_record
+from phusong.verifier.state import Horizon, State
+
+SIM_COLUMNS = (
+    *("day", "sim", "used_bytes", "zero_rated_bytes", "indeterminate_bytes", "state"),
+    *("crossed_time", "thresholds_crossed"),
+)
+KEY_BITS = 64
+
+
+def quota(
+    data: DataOption = DATA_DEFAULT,
+    day: Annotated[
+        str | None,
+        typer.Option("--day", help="Calendar day in Vietnam, 2021-10-01. Default: today."),
+    ] = None,
+    sim: Annotated[
+        str | None, typer.Option("--sim", help="Only this subscriber key, decimal or 0x….")
+    ] = None,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Say for each SIM what of its free volume a day took.
+
+    Examples:
+
+        phusong quota --data DIR --day 2021-10-01
+
+        phusong quota --data DIR --day 2021-10-01 --sim 1234567890 --format json
+    """
+    judged_ms = now_ms() if as_of is None else time_ms(as_of, "--as-of")
+    known_ms = None if known_at is None else time_ms(known_at, "--known-at")
+    wanted_day = int(ict_day(judged_ms)) if day is None else day_number(day)
+    state = state_of(data, Horizon(judged_ms, known_ms))
+    report = state.quota.day(wanted_day)
+    if sim is not None:
+        key = sim_text(sim)
+        report = replace(report, sims=[row for row in report.sims if row.sim == key])
+    document = quota_document(state, report, judged_ms, now_ms() if known_ms is None else known_ms)
+    if output is Format.JSON:
+        json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
+        sys.stdout.write("\n")
+    elif output is Format.CSV:
+        write_csv(document)
+    else:
+        from phusong.dashboards.tables import quota_table
+
+        quota_table(document)
+
+
+def quota_document(
+    state: State, report: QuotaDay, as_of_ms: int, known_at_ms: int
+) -> dict[str, Any]:
+    """Return the report as scripts read it; documented in docs/reports.md."""
+    record = quota_record(report)
+    head = {
+        "day": record.pop("day"),
+        "as_of": iso_text(as_of_ms),
+        "known_at": iso_text(known_at_ms),
+        "software": software(),
+        "journal": {"sequence": state.position.sequence, "chain": state.position.chain.hex()},
+    }
+    return head | record
+
+
+def sim_text(text: str) -> str:
+    """Return a subscriber key as reports write it: unsigned, decimal."""
+    try:
+        key = int(text, 0)
+    except ValueError:
+        fail(f"--sim: {text!r} is no subscriber key; expected a number, decimal or 0x…", USAGE)
+    if not -(2 ** (KEY_BITS - 1)) <= key < 2**KEY_BITS:
+        fail(f"--sim: {text} does not fit in {KEY_BITS} bits", USAGE)
+    return str(key % 2**KEY_BITS)
+
+
+def write_csv(document: dict[str, Any]) -> None:
+    """Write one line a SIM; the byte order mark makes Excel read it right."""
+    sys.stdout.write("\ufeff")
+    writer = csv.DictWriter(sys.stdout, SIM_COLUMNS, lineterminator="\r\n", extrasaction="ignore")
+    writer.writeheader()
+    for row in document["sims"]:
+        crossed = " ".join(str(percent) for percent in row["thresholds_crossed"])
+        writer.writerow(row | {"day": document["day"], "thresholds_crossed": crossed})

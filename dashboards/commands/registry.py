@@ -1,0 +1,104 @@
+"""`phusong registry`: versioned lists, validated whole and journalled."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phusong.collector.road import open_road
+from phusong.dashboards.commands.exits import USAGE, fail, say
+from phusong.dashboards.commands.options import DATA_DEFAULT, DataOption, iso_text, now_ms, open_data
+from phusong.kernels.frame import PayloadKind, Route, Transport
+from phusong.v1.journal_pb2 import RegistryEntry
+from phusong.verifier.coverage.policy import read_policy
+from phusong.verifier.registry.entries import read_registries
+from phusong.verifier.registry.platforms import read_platforms
+from phusong.verifier.registry.programme import read_programme
+from phusong.verifier.registry.sims import read_sims
+from phusong.verifier.registry.sites import read_sites
+from phusong.verifier.registry.sources import LineError, read_sources
+
+app = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    add_completion=False,
+    help="Add lists and see which version was known when.",
+)
+
+
+class Registry(StrEnum):
+    """The lists there are."""
+
+    SITES = "sites"
+    SIMS = "sims"
+    SOURCES = "sources"
+    PLATFORMS = "platforms"
+    PROGRAMME = "programme"
+    POLICY = "policy"
+
+
+READERS: dict[Registry, Callable[[bytes], object]] = {
+    Registry.SITES: read_sites,
+    Registry.SIMS: read_sims,
+    Registry.SOURCES: read_sources,
+    Registry.PLATFORMS: read_platforms,
+    Registry.PROGRAMME: read_programme,
+    Registry.POLICY: read_policy,
+}
+
+
+@app.command()
+def add(
+    registry: Annotated[Registry, typer.Argument(help="Which list.")],
+    file: Annotated[Path, typer.Argument(help="CSV, or TOML for programme and policy.")],
+    data: DataOption = DATA_DEFAULT,
+) -> None:
+    """Check a file and make it the version in force from now on. Nothing is half applied.
+
+    Example: phusong registry add sites sites.csv --data DIR
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        fail(f"{file}: {error.strerror}", USAGE)
+    found = READERS[registry](content)
+    if isinstance(found, list):
+        for error in found:
+            say(describe(file, error))
+        fail(f"{file} was not added: {len(found)} errors. Mend them and add it again.", USAGE)
+    entry = RegistryEntry(registry=registry.value, file=file.name, content=content)
+    route = Route("", "registry", "", Transport.SERVICE, PayloadKind.REGISTRY)
+    sequence = asyncio.run(_journal(data, route, entry.SerializeToString()))
+    digest = hashlib.sha256(content).hexdigest()
+    typer.echo(f"{registry.value}: {file.name} added as sequence {sequence}, sha256 {digest}")
+
+
+@app.command(name="list")
+def list_versions(data: DataOption = DATA_DEFAULT) -> None:
+    """Show every version of every list.
+
+    Example: phusong registry list --data DIR
+    """
+    history = read_registries(open_data(data) / "journal")
+    typer.echo("registry\tsequence\tknown since\tfile\tsha256")
+    for registry, versions in sorted(history.versions.items()):
+        for version in versions:
+            digest = hashlib.sha256(version.content).hexdigest()
+            known = iso_text(version.known_time_ms)
+            typer.echo(f"{registry}\t{version.sequence}\t{known}\t{version.file}\t{digest}")
+
+
+def describe(file: Path, error: LineError) -> str:
+    """Return an error as compilers write it, so that editors can jump to it."""
+    column = f" {error.column}:" if error.column else ""
+    return f"{file}:{error.line}:{column} {error.message}"
+
+
+async def _journal(data: Path, route: Route, payload: bytes) -> int:
+    async with open_road(data, now_ms) as road:
+        receipt = await road.submit(route, payload)
+    return receipt.journal_sequence

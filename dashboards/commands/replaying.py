@@ -1,0 +1,61 @@
+"""Build the state a question needs, with a progress bar where somebody watches."""
+
+import sys
+from pathlib import Path
+
+from phusong.dashboards.commands.exits import fail, say
+from phusong.dashboards.commands.options import open_data
+from phusong.kernels.jit import CACHE_FOLDER, is_compiled
+from phusong.verifier.journal import JournalDamaged
+from phusong.verifier.quota.settings import QuotaSettings
+from phusong.verifier.replay import Progress, build_state, no_progress
+from phusong.verifier.snapshot import is_complete, write_snapshot
+from phusong.verifier.state import Horizon, State
+
+# Replaying fewer frames than this takes less time than writing the snapshot.
+SNAPSHOT_AFTER_FRAMES = 64
+
+
+def state_of(data: Path, horizon: Horizon, settings: QuotaSettings | None = None) -> State:
+    """Return the state of the journal in `data`, or end with the reason why there is none."""
+    open_data(data)
+    if not is_compiled():
+        say(f"phusong: compiling kernels into {CACHE_FOLDER}; this happens once and takes a minute")
+    try:
+        if sys.stderr.isatty():
+            return _with_bar(data, horizon, settings or QuotaSettings())
+        return _build(data, horizon, settings or QuotaSettings(), no_progress)
+    except JournalDamaged as damage:
+        fail(
+            f"the journal is damaged at {damage}. Nothing after that frame is used."
+            " Compare with a copy or a signed checkpoint; do not delete the file."
+        )
+
+
+def _build(data: Path, horizon: Horizon, settings: QuotaSettings, progress: Progress) -> State:
+    applied = 0
+
+    def count(sequence: int, total: int) -> None:
+        nonlocal applied
+        applied += 1
+        progress(sequence, total)
+
+    state = build_state(data, horizon, settings, count)
+    if is_complete(state) and applied >= SNAPSHOT_AFTER_FRAMES:
+        write_snapshot(data, state)
+    return state
+
+
+def _with_bar(data: Path, horizon: Horizon, settings: QuotaSettings) -> State:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading the journal", total=None)
+        return _build(
+            data,
+            horizon,
+            settings,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )

@@ -1,0 +1,64 @@
+"""Registries as they stand in the journal: which version of each list was known when."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from phusong.kernels.frame import PayloadKind, decode_frame
+from phusong.v1.journal_pb2 import RegistryEntry
+from phusong.verifier.journal import JournalReader, StoredFrame
+
+REGISTRIES = ("sites", "sims", "sources", "platforms", "programme", "policy")
+
+
+class Version(NamedTuple):
+    """One file given to `phusong registry add`."""
+
+    sequence: int
+    known_time_ms: int
+    file: str
+    content: bytes
+
+
+@dataclass(slots=True)
+class RegistryHistory:
+    """Every version of every registry, in journal order."""
+
+    versions: dict[str, list[Version]] = field(default_factory=dict)
+
+    def note(self, frame: StoredFrame, payload: bytes) -> str:
+        """Add an entry found in a frame; return which registry it is of, "" when it is known already."""
+        entry = RegistryEntry.FromString(payload)
+        version = Version(frame.sequence, frame.received_time_ms, entry.file, entry.content)
+        versions = self.versions.setdefault(entry.registry, [])
+        if version in versions:
+            return ""
+        versions.append(version)
+        return entry.registry
+
+    def known(self, registry: str, known_at_ms: int | None) -> Version | None:
+        """Return the version in force at a known-at time.
+
+        A list that was entered only later is still used in its first version, because a report on old
+        evidence needs a list of sites to report on; `Version.known_time_ms` tells that it came later.
+        """
+        versions = self.versions.get(registry, [])
+        if not versions:
+            return None
+        in_time = [v for v in versions if known_at_ms is None or v.known_time_ms <= known_at_ms]
+        return in_time[-1] if in_time else versions[0]
+
+
+def read_registries(folder: Path, until_sequence: int | None = None) -> RegistryHistory:
+    """Return the registries of a journal, reading nothing but their frames' envelopes."""
+    history = RegistryHistory()
+    for frame in JournalReader(folder).frames(until_sequence):
+        decoded = decode_frame(frame.body)
+        numbers = {n for n, r in decoded.routes.items() if r.kind == PayloadKind.REGISTRY}
+        if not numbers:
+            continue
+        for i in range(len(decoded.route)):
+            if int(decoded.route[i]) in numbers:
+                start, length = int(decoded.offset[i]), int(decoded.length[i])
+                history.note(frame, frame.body[start : start + length])
+    return history

@@ -1,0 +1,86 @@
+"""The registries a state is built with: the versions in force at its known-at time."""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from phusong.kernels.frame import Route, Transport
+from phusong.verifier.coverage.policy import Policy, default_policy, read_policy
+from phusong.verifier.journal import StoredFrame
+from phusong.verifier.registry.entries import RegistryHistory, Version
+from phusong.verifier.registry.sims import SimRegister, read_sims
+from phusong.verifier.registry.sites import SiteRegister, read_sites
+from phusong.verifier.registry.sources import LineError, SourceRegister, read_sources
+
+
+Register = TypeVar("Register", SiteRegister, Policy, SimRegister, SourceRegister)
+
+
+@dataclass(slots=True)
+class KnownRegistries:
+    """What the journal says of sites, SIMs, sources and policy, as known at a time.
+
+    Entries were validated before they were journalled, so one that cannot be read is our own bug.
+    """
+
+    history: RegistryHistory = field(default_factory=RegistryHistory)
+    known_at_ms: int | None = None
+    sites: SiteRegister = field(init=False)
+    policy: Policy = field(init=False)
+    sims: SimRegister | None = field(init=False)
+    _sources: list[tuple[int, SourceRegister]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the versions in force."""
+        self._read_sites()
+        self._read_sims()
+        self._read_sources()
+
+    def note(self, frame: StoredFrame, payload: bytes) -> bool:
+        """Take note of an entry met while following the journal.
+
+        Returns whether rows counted so far would now be judged differently: a new list of sites or a new policy.
+        """
+        registry = self.history.note(frame, payload)
+        if registry == "sims":
+            self._read_sims()
+        elif registry == "sources":
+            self._read_sources()
+        elif registry in {"sites", "policy"}:
+            before = (self.sites, self.policy)
+            self._read_sites()
+            return before != (self.sites, self.policy)
+        return False
+
+    def version(self, registry: str) -> Version | None:
+        """Return the version of a registry this state is built with."""
+        return self.history.known(registry, self.known_at_ms)
+
+    def knows_source(self, route: Route, sequence: int) -> bool:
+        """Tell whether a source was registered when the frame at `sequence` arrived.
+
+        Sources are judged by the register of their day, never a later one: the receipt said so then.
+        """
+        in_force = [register for since, register in self._sources if since < sequence]
+        if not in_force or route.transport == Transport.SERVICE:
+            return True
+        return in_force[-1].knows(route.operator, route.source)
+
+    def _read_sites(self) -> None:
+        sites, policy = self.version("sites"), self.version("policy")
+        self.sites = _sound(read_sites(sites.content)) if sites else SiteRegister.empty()
+        self.policy = _sound(read_policy(policy.content)) if policy else default_policy()
+
+    def _read_sims(self) -> None:
+        sims = self.version("sims")
+        self.sims = _sound(read_sims(sims.content)) if sims else None
+
+    def _read_sources(self) -> None:
+        self._sources = [
+            (version.sequence, _sound(read_sources(version.content)))
+            for version in self.history.versions.get("sources", [])
+        ]
+
+
+def _sound(register: Register | list[LineError]) -> Register:
+    assert not isinstance(register, list), "entries are validated before they are journalled"
+    return register

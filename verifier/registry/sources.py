@@ -1,0 +1,59 @@
+"""The register of sources: who may send, for which operator.
+
+CSV with the columns `source` and `operator`. While no register is loaded, every well-formed source is taken; once
+one is loaded, a source that is not in it is refused as UNKNOWN_SOURCE.
+"""
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+SLUG = re.compile(r"[a-z0-9._-]{1,64}")
+COLUMNS = ("source", "operator")
+# Enough to mend a file in one go, few enough to read.
+ERROR_COUNT_MAX = 100
+
+
+class LineError(NamedTuple):
+    """What is wrong with a line of a registry file, and what was expected."""
+
+    line: int
+    column: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRegister:
+    """The sources that may send, as (operator, source)."""
+
+    sources: frozenset[tuple[str, str]]
+
+    def knows(self, operator: str, source: str) -> bool:
+        """Tell whether a source is registered for an operator."""
+        return (operator, source) in self.sources
+
+
+def read_sources(content: bytes) -> SourceRegister | list[LineError]:
+    """Return the register in a CSV file, or every error found in it."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return [LineError(1, "", f"byte {error.start} is not UTF-8; save the file as UTF-8")]
+    reader = csv.DictReader(io.StringIO(text))
+    missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+    if missing:
+        found = ", ".join(reader.fieldnames or ()) or "nothing"
+        return [LineError(1, missing[0], f"column missing; expected {', '.join(COLUMNS)}; found {found}")]
+    errors: list[LineError] = []
+    sources: set[tuple[str, str]] = set()
+    for row in reader:
+        for column in COLUMNS:
+            if not SLUG.fullmatch(row[column] or ""):
+                message = f"{row[column]!r}: expected 1 to 64 characters of a-z 0-9 . _ -"
+                errors.append(LineError(reader.line_num, column, message))
+        sources.add((row["operator"], row["source"]))
+        if len(errors) >= ERROR_COUNT_MAX:
+            break
+    return errors or SourceRegister(frozenset(sources))

@@ -1,0 +1,51 @@
+"""From the journal to a state: from a snapshot where one fits, else from the first frame."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from phusong.verifier.journal import JournalReader, Position
+from phusong.verifier.quota.settings import QuotaSettings
+from phusong.verifier.registry.entries import RegistryHistory, read_registries
+from phusong.verifier.snapshot import read_snapshot
+from phusong.verifier.state import Horizon, RegistriesChanged, State, new_state
+
+Progress = Callable[[int, int], None]
+
+
+def no_progress(_applied: int, _total: int) -> None:
+    """Say nothing."""
+
+
+def build_state(
+    data: Path,
+    horizon: Horizon,
+    settings: QuotaSettings,
+    progress: Progress = no_progress,
+) -> State:
+    """Return the state of the journal in `data` as it stands now, within a horizon.
+
+    Raises JournalDamaged where the chain breaks.
+    """
+    reader = JournalReader(data / "journal")
+    last = reader.last()
+    state = read_snapshot(data, reader, horizon, settings)
+    if state is None:
+        state = new_state(RegistryHistory(), horizon, settings)
+    while True:
+        try:
+            return advance(state, data, last.sequence, progress)
+        except RegistriesChanged:
+            # Read all of them first, so that there is no third time.
+            history = read_registries(data / "journal", last.sequence)
+            state = new_state(history, horizon, settings)
+
+
+def advance(
+    state: State, data: Path, until_sequence: int | None, progress: Progress = no_progress
+) -> State:
+    """Apply the frames after the state's position. Raises RegistriesChanged, JournalDamaged."""
+    reader = JournalReader(data / "journal", Position(*state.position))
+    for frame in reader.frames(until_sequence):
+        state.apply(frame)
+        progress(frame.sequence, until_sequence or frame.sequence)
+    return state

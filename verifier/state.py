@@ -1,0 +1,312 @@
+"""Everything the verifier knows. The journal is the truth; this is derived from it.
+
+Frames are applied once, in order. What is asked as of a date, or as known at a date, is a state built
+with that horizon: rows beyond it are not counted at all.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar, cast
+
+import numpy as np
+
+from phusong.kernels.clock import place_times
+from phusong.kernels.columns import (
+    INT_MISSING,
+    BoolColumn,
+    CellReports,
+    Int64Column,
+    SignalReadings,
+    UsageReadings,
+)
+from phusong.kernels.days import ict_day
+from phusong.kernels.frame import PayloadKind, Route, Transport
+from phusong.kernels.reject import TAKEN, Reject
+from phusong.kernels.screen_cells import screen_cells
+from phusong.kernels.screen_signal import screen_signal
+from phusong.kernels.screen_usage import screen_usage
+from phusong.kernels.windows import SequenceWindows
+from phusong.v1.enforcement_pb2 import Decision
+from phusong.v1.ingest_pb2 import RowKind
+from phusong.v1.journal_pb2 import FileRow
+from phusong.verifier.coverage.cells import CellState
+from phusong.verifier.coverage.state import CoverageState
+from phusong.verifier.journal import Position, StoredFrame
+from phusong.verifier.names import Names
+from phusong.verifier.opened import OpenedFrame, open_frame
+from phusong.verifier.quota.settings import QuotaSettings
+from phusong.verifier.quota.state import QuotaState
+from phusong.verifier.registry.entries import RegistryHistory
+from phusong.verifier.registry.known import KnownRegistries
+from phusong.verifier.tallies import Refusals, RouteKey, Tallies, join_refusals, no_refusals
+
+Readings = TypeVar("Readings", SignalReadings, UsageReadings, CellReports)
+
+
+class RegistriesChanged(Exception):
+    """What past rows were judged by has a newer version: the state must be built again."""
+
+
+class Horizon(NamedTuple):
+    """Up to when events are judged, and by when they must have arrived; None is without bound."""
+
+    as_of_ms: int | None = None
+    known_at_ms: int | None = None
+
+
+class PlacedRows(NamedTuple):
+    """Per row: when it arrived, the time it counts under, and whether its batch came before."""
+
+    received_time_ms: Int64Column
+    time_ms: Int64Column
+    time_flag: Int64Column
+    is_repeated: BoolColumn
+
+
+class PayloadFacts(NamedTuple):
+    """Per payload of a frame, what its rows need to know."""
+
+    is_repeated: BoolColumn
+    is_imported: BoolColumn
+    has_sequence: BoolColumn
+    source: Int64Column
+    operator: Int64Column
+
+
+@dataclass(slots=True)
+class State:
+    """The state after the frame at `position`."""
+
+    registries: KnownRegistries
+    coverage: CoverageState
+    quota: QuotaState
+    horizon: Horizon = field(default_factory=Horizon)
+    position: Position = field(default_factory=Position)
+    operators: Names = field(default_factory=Names)
+    sources: Names = field(default_factory=Names)
+    windows: SequenceWindows = field(default_factory=SequenceWindows)
+    cells: CellState = field(default_factory=CellState)
+    tallies: Tallies = field(default_factory=Tallies)
+    time_max_ms: int = 0  # the latest time any row counts under
+    received_max_ms: int = 0  # the latest arrival of any row
+    beyond_count: int = 0  # rows left out because they lie beyond the horizon
+
+    def apply(self, stored: StoredFrame) -> Refusals:
+        """Take in the next frame; return what of it is not counted, and why."""
+        assert stored.sequence == self.position.sequence + 1, "frames are applied once, in order"
+        opened = open_frame(stored)
+        facts = self._judge_payloads(opened)
+        refusals = [
+            self._refuse_payloads(opened),
+            self._add_signal(opened, facts),
+            self._add_usage(opened, facts),
+            self._add_cells(opened, facts),
+            self._add_others(opened),
+        ]
+        self.position = stored.position
+        return join_refusals(refusals)
+
+    def _judge_payloads(self, opened: OpenedFrame) -> PayloadFacts:
+        payloads = opened.decoded.payloads
+        size = max(opened.routes, default=0) + 1
+        source, operator = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        is_imported, is_unknown = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+        for number, route in opened.routes.items():
+            # Slugs hold no "/", so the joined text is one source of one operator and no other.
+            source[number] = self.sources.row_of(f"{route.operator}/{route.source}")
+            operator[number] = self.operators.row_of(route.operator)
+            is_imported[number] = route.transport == Transport.IMPORT
+            is_unknown[number] = not self.registries.knows_source(route, opened.frame.sequence)
+        unknown = is_unknown[opened.route] & (payloads.reject == TAKEN)
+        payloads.reject[unknown] = Reject.UNKNOWN_SOURCE
+        is_repeated = np.zeros(len(payloads.reject), np.bool_)
+        readable = np.flatnonzero(payloads.reject == TAKEN)
+        # A payload that cannot be read claims no sequence: its mended second sending must count.
+        is_repeated[readable] = self.windows.mark_repeated(
+            source[opened.route][readable],
+            payloads.boot_epoch[readable],
+            payloads.sequence[readable],
+        )
+        return PayloadFacts(
+            is_repeated,
+            is_imported[opened.route],
+            payloads.sequence != 0,
+            source[opened.route],
+            operator[opened.route],
+        )
+
+    def _refuse_payloads(self, opened: OpenedFrame) -> Refusals:
+        refused = np.flatnonzero(opened.decoded.payloads.reject != TAKEN)
+        reason = opened.decoded.payloads.reject[refused]
+        for payload, why in zip(refused.tolist(), reason.tolist(), strict=True):
+            self._count_refused(opened, opened.route_of(int(opened.route[payload])), why)
+        zeros = np.zeros(len(refused), np.int64)
+        return Refusals(opened.envelope[refused], zeros, zeros, reason)
+
+    def _add_signal(self, opened: OpenedFrame, facts: PayloadFacts) -> Refusals:
+        readings, placed = self._rows_in_horizon(opened, facts, opened.decoded.signal)
+        if not len(readings.row):
+            return no_refusals()
+        reason = np.zeros(len(readings.row), np.int64)
+        screen_signal(readings, reason)
+        reason[(reason == TAKEN) & (placed.time_flag != 0)] = Reject.CLOCK_FAR
+        # A repeated batch is neither evidence nor refused.
+        judged = np.where(placed.is_repeated, INT_MISSING, reason)
+        self.coverage.add(
+            readings, placed.time_ms, facts.operator[readings.payload_row], self.operators, judged
+        )
+        reason = np.where(placed.is_repeated, TAKEN, judged)
+        return self._tally(opened, readings, placed, reason, RowKind.ROW_KIND_SIGNAL)
+
+    def _add_usage(self, opened: OpenedFrame, facts: PayloadFacts) -> Refusals:
+        readings, placed = self._rows_in_horizon(opened, facts, opened.decoded.usage)
+        if not len(readings.row):
+            return no_refusals()
+        reason = np.zeros(len(readings.row), np.int64)
+        screen_usage(readings, facts.has_sequence[readings.payload_row], reason)
+        self.quota.add(
+            readings,
+            placed.time_ms,
+            placed.time_flag,
+            placed.received_time_ms,
+            facts.source[readings.payload_row],
+            facts.operator[readings.payload_row],
+            placed.is_repeated,
+            reason,
+        )
+        return self._tally(opened, readings, placed, reason, RowKind.ROW_KIND_USAGE)
+
+    def _add_cells(self, opened: OpenedFrame, facts: PayloadFacts) -> Refusals:
+        reports, placed = self._rows_in_horizon(opened, facts, opened.decoded.cells)
+        if not len(reports.row):
+            return no_refusals()
+        reason = np.zeros(len(reports.row), np.int64)
+        screen_cells(reports, reason)
+        reason[(reason == TAKEN) & (placed.time_flag != 0)] = Reject.CLOCK_FAR
+        judged = np.where(placed.is_repeated, INT_MISSING, reason)
+        self.cells.add(reports, placed.time_ms, self.coverage.sites, judged)
+        reason = np.where(placed.is_repeated, TAKEN, judged)
+        return self._tally(opened, reports, placed, reason, RowKind.ROW_KIND_CELL)
+
+    def _rows_in_horizon(
+        self, opened: OpenedFrame, facts: PayloadFacts, readings: Readings
+    ) -> tuple[Readings, PlacedRows]:
+        """Return the rows of readable payloads inside the horizon, and when they count."""
+        is_readable = opened.decoded.payloads.reject[readings.payload_row] == TAKEN
+        if not is_readable.all():
+            readings = rows_where(readings, is_readable)
+        placed = _place(opened, facts, readings)
+        limit_ms, known_ms = self.horizon
+        if limit_ms is not None or known_ms is not None:
+            inside = (placed.time_ms <= (2**62 if limit_ms is None else limit_ms)) & (
+                placed.received_time_ms <= (2**62 if known_ms is None else known_ms)
+            )
+            if not inside.all():
+                self.beyond_count += int(np.count_nonzero(~inside))
+                readings = rows_where(readings, inside)
+                placed = PlacedRows(*(column[inside] for column in placed))
+        if len(placed.time_ms):
+            self.time_max_ms = max(self.time_max_ms, int(placed.time_ms.max()))
+            self.received_max_ms = max(self.received_max_ms, int(placed.received_time_ms.max()))
+        return readings, placed
+
+    def _tally(
+        self,
+        opened: OpenedFrame,
+        readings: Readings,
+        placed: PlacedRows,
+        reason: Int64Column,
+        kind: int,
+    ) -> Refusals:
+        route = opened.route[readings.payload_row]
+        for number in np.unique(route).tolist():
+            rows = route == number
+            key = _route_key(opened.route_of(number))
+            self.tallies.add(key, reason[rows], placed.is_repeated[rows])
+        refused = np.flatnonzero((reason != TAKEN) & ~placed.is_repeated)
+        return Refusals(
+            opened.envelope[readings.payload_row[refused]],
+            np.full(len(refused), kind, np.int64),
+            readings.row[refused],
+            reason[refused],
+        )
+
+    def _add_others(self, opened: OpenedFrame) -> Refusals:
+        """Count what could not be read as a batch; note decisions and registries."""
+        refused: list[tuple[int, int, int, int]] = []
+        for other in opened.others:
+            match other.route.kind:
+                case PayloadKind.REGISTRY:
+                    self._note_registry(opened.frame, other.payload)
+                case PayloadKind.DECISION:
+                    self.quota.note_decided(Decision.FromString(other.payload).decision_key)
+                case PayloadKind.FILE_ROW:
+                    row = FileRow.FromString(other.payload)
+                    reason = Reject[row.reason]
+                    refused.append((other.envelope, row.kind, row.line, reason))
+                    self._count_refused(opened, other.route, reason)
+                case PayloadKind.UNREADABLE:
+                    refused.append((other.envelope, 0, 0, Reject.BAD_TOPIC))
+                    self._count_refused(opened, other.route, Reject.BAD_TOPIC)
+                case _:  # acknowledgements concern the collector's board only
+                    pass
+        if not refused:
+            return no_refusals()
+        return Refusals(*np.array(refused, np.int64).T.copy())
+
+    def _note_registry(self, frame: StoredFrame, payload: bytes) -> None:
+        if not self.registries.note(frame, payload):
+            self.quota.sims = self.registries.sims
+            return
+        if self.time_max_ms:
+            raise RegistriesChanged(f"sequence {frame.sequence} changes the sites or the policy")
+        self.coverage = CoverageState(self.registries.sites, self.registries.policy)
+
+    def _count_refused(self, opened: OpenedFrame, route: Route, reason: int) -> None:
+        """Count one payload or file row that was never a row of ours, under the day it arrived."""
+        self.tallies.add(_route_key(route), np.array([reason]), np.zeros(1, np.bool_))
+        known_at_ms = self.horizon.known_at_ms
+        if known_at_ms is None or opened.frame.received_time_ms <= known_at_ms:
+            source = self.sources.row_of(f"{route.operator}/{route.source}")
+            self.quota.add_rejected(source, int(ict_day(opened.frame.received_time_ms)), 1)
+
+
+def new_state(history: RegistryHistory, horizon: Horizon, settings: QuotaSettings) -> State:
+    """Return the state before the first frame, built with the registries known at the horizon."""
+    registries = KnownRegistries(history, horizon.known_at_ms)
+    return State(
+        registries=registries,
+        coverage=CoverageState(registries.sites, registries.policy),
+        quota=QuotaState(registries.sims, settings),
+        horizon=horizon,
+    )
+
+
+def rows_where(readings: Readings, mask: BoolColumn) -> Readings:
+    """Return the rows for which the mask is true."""
+    return cast("Readings", type(readings)(*(column[mask] for column in readings)))
+
+
+def _route_key(route: Route) -> RouteKey:
+    return RouteKey(route.operator, route.transport)
+
+
+def _place(opened: OpenedFrame, facts: PayloadFacts, readings: Readings) -> PlacedRows:
+    """Work out when rows arrived and under which time they count.
+
+    A live row arrived with its frame. An imported row arrived when its importer says; where it does not
+    say, its clock cannot be checked, and for the horizon it arrived with its frame.
+    """
+    is_imported = facts.is_imported[readings.payload_row]
+    arrived = np.where(is_imported, readings.received_time_ms, opened.frame.received_time_ms)
+    time_ms = np.empty(len(arrived), np.int64)
+    time_flag = np.empty(len(arrived), np.int64)
+    place_times(
+        readings.observed_time_ms,
+        arrived,
+        readings.reporting_delay_ms,
+        is_imported,
+        time_ms,
+        time_flag,
+    )
+    received = np.where(arrived == INT_MISSING, opened.frame.received_time_ms, arrived)
+    return PlacedRows(received, time_ms, time_flag, facts.is_repeated[readings.payload_row])
