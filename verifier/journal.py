@@ -43,20 +43,30 @@ class StoredFrame(NamedTuple):
 
 
 class JournalReader:
-    """Follows the journal in `folder`; a missing folder is a journal without frames yet."""
+    """Follows the journal in `folder`; a missing folder is a journal without frames yet.
+
+    Keeps the segment it reads open: a follower looks hundreds of times a second.
+    """
 
     def __init__(self, folder: Path, position: Position | None = None) -> None:
         """Start after `position`, by default before the first frame."""
         self.folder = folder
         self.position = position or Position()
         self._segment: Path | None = None
+        self._database: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        """Let go of the segment that is open."""
+        if self._database is not None:
+            self._database.close()
+        self._segment = self._database = None
 
     def frames(self, until_sequence: int | None = None) -> Iterator[StoredFrame]:
         """Yield the committed frames after the position, and move it.
 
         Raises JournalDamaged where the chain or the sequence breaks.
         """
-        while run := self._read_run(until_sequence):
+        while run := self._read_run(2**62 if until_sequence is None else until_sequence):
             for frame in run:
                 self._prove(frame)
                 self.position = frame.position
@@ -77,7 +87,7 @@ class JournalReader:
         """Return the chain at a sequence, None where there is no such frame."""
         if sequence == 0:
             return CHAIN_START
-        path = self._segment_of(sequence)
+        path = _segment_of(self.folder, sequence)
         if path is None:
             return None
         with closing(_open(path)) as database:
@@ -86,34 +96,26 @@ class JournalReader:
             ).fetchone()
         return bytes(row[0]) if row else None
 
-    def _read_run(self, until_sequence: int | None) -> list[StoredFrame]:
-        wanted = self.position.sequence + 1
-        if until_sequence is not None and wanted > until_sequence:
-            return []
-        path = self._segment_of(wanted)
-        if path is None:
-            return []
-        self._segment = path
-        with closing(_open(path)) as database:
-            rows = database.execute(
-                "SELECT sequence, received_time_ms, body, chain FROM frame"
-                " WHERE sequence BETWEEN ? AND ? ORDER BY sequence LIMIT ?",
-                (wanted, until_sequence or 2**62, RUN_FRAME_COUNT),
-            ).fetchall()
+    def _read_run(self, until_sequence: int) -> list[StoredFrame]:
+        """Return the next frames of the open segment, else of the one that comes after it."""
+        rows = self._select(until_sequence)
+        if not rows:
+            path = _segment_of(self.folder, self.position.sequence + 1)
+            if path is None or path == self._segment:
+                return []
+            self.close()
+            self._segment, self._database = path, _open(path)
+            rows = self._select(until_sequence)
         return [StoredFrame(int(s), int(t), bytes(b), bytes(c)) for s, t, b, c in rows]
 
-    def _segment_of(self, sequence: int) -> Path | None:
-        """Return the segment in which a sequence lies or would lie next."""
-        found = None
-        for path in segments(self.folder):
-            with closing(_open(path)) as database:
-                row = database.execute(
-                    "SELECT value FROM meta WHERE key = 'first_sequence'"
-                ).fetchone()
-            if row is None or int(row[0]) > sequence:
-                break
-            found = path
-        return found
+    def _select(self, until_sequence: int) -> list[tuple[int, int, bytes, bytes]]:
+        if self._database is None:
+            return []
+        return self._database.execute(
+            "SELECT sequence, received_time_ms, body, chain FROM frame"
+            " WHERE sequence BETWEEN ? AND ? ORDER BY sequence LIMIT ?",
+            (self.position.sequence + 1, until_sequence, RUN_FRAME_COUNT),
+        ).fetchall()
 
     def _prove(self, frame: StoredFrame) -> None:
         where = f"{self._segment.name if self._segment else '?'}, sequence {frame.sequence}"
@@ -131,6 +133,16 @@ class JournalReader:
 def segments(folder: Path) -> list[Path]:
     """Return the segment files in order."""
     return sorted(folder.glob("segment-*.sqlite"))
+
+
+def _segment_of(folder: Path, sequence: int) -> Path | None:
+    """Return the segment in which a sequence lies or would lie next."""
+    for path in reversed(segments(folder)):
+        with closing(_open(path)) as database:
+            row = database.execute("SELECT value FROM meta WHERE key = 'first_sequence'").fetchone()
+        if row is not None and int(row[0]) <= sequence:
+            return path
+    return None
 
 
 def _open(path: Path) -> sqlite3.Connection:

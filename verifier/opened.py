@@ -67,9 +67,7 @@ def _payload(body: bytes, frame: Frame, envelope: int) -> bytes:
     return body[start : start + int(frame.length[envelope])]
 
 
-def _decode_batches(
-    body: bytes, frame: Frame, envelope: Int64Column, kind: Int64Column
-) -> Decoded:
+def _decode_batches(body: bytes, frame: Frame, envelope: Int64Column, kind: Int64Column) -> Decoded:
     """Decode in place; JSON payloads are turned into protobuf behind the body first."""
     offset, length = frame.offset[envelope].copy(), frame.length[envelope].copy()
     buffer: ByteColumn = frame.buffer

@@ -7,6 +7,6 @@ and found non-compliance.
 
 def main() -> None:
     """Run `phusong`."""
-    from phusong.dashboards.commands.app import run  # noqa: PLC0415  (rich and typer load late)
+    from phusong.dashboards.commands.app import run
 
     run()

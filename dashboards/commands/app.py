@@ -2,9 +2,9 @@
 
 import importlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
@@ -14,11 +14,23 @@ COMMANDS = {
     "demo": ("demo", "demo", "Show it all on a seeded synthetic programme."),
     "serve": ("serve", "serve", "Take telemetry in by MQTT and gRPC, judge it, expose /metrics."),
     "import": ("import_files", "import_files", "Take older records in from files."),
-    "registry": ("registry", "app", "Add lists: sites, sims, sources, platforms, programme, policy."),
-    "coverage": ("coverage", "coverage", "Say for each site whether it is covered, and on what evidence."),
+    "registry": (
+        "registry",
+        "app",
+        "Add lists: sites, sims, sources, platforms, programme, policy.",
+    ),
+    "coverage": (
+        "coverage",
+        "coverage",
+        "Say for each site whether it is covered, and on what evidence.",
+    ),
     "quota": ("quota", "quota", "Say for each SIM what of its free volume a day took."),
     "journal": ("journal", "app", "Look into the journal: stat, quarantine."),
-    "check-config": ("check_config", "check_config", "Check a configuration file without starting anything."),
+    "check-config": (
+        "check_config",
+        "check_config",
+        "Check a configuration file without starting anything.",
+    ),
     "doctor": ("doctor", "doctor", "Say what is wrong with this machine, and how to mend it."),
     "version": ("version", "version", "Print the version."),
 }
@@ -28,24 +40,30 @@ CONTEXT = {"help_option_names": ["-h", "--help"]}
 class LazyGroup(TyperGroup):
     """A group that imports a command's module when the command is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (typer's signature)
         """Return the names in the order in which a newcomer meets them."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> Any:  # noqa: ARG002
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """Return the command of a name, None for an unknown one."""
         if cmd_name not in COMMANDS:
             return None
-        if len(sys.argv) < 2 or sys.argv[1] != cmd_name:  # only listed, as in `phusong -h`
-            return click.Command(cmd_name, help=COMMANDS[cmd_name][2])
-        module_name, attribute, _ = COMMANDS[cmd_name]
+        module_name, attribute, summary = COMMANDS[cmd_name]
+        if cmd_name not in sys.argv[1:2]:  # only listed, as in `phusong -h`
+            return _command(cmd_name, _not_asked_for, summary)
         module = importlib.import_module(f"phusong.dashboards.commands.{module_name}")
         found = getattr(module, attribute)
-        if isinstance(found, typer.Typer):
-            return get_command(found)
-        single = typer.Typer(context_settings=CONTEXT, add_completion=False)
-        single.command(name=cmd_name)(found)
-        return get_command(single)
+        return get_command(found) if isinstance(found, typer.Typer) else _command(cmd_name, found)
+
+
+def _not_asked_for() -> None:
+    """Stand in a list for a command that is not run."""
+
+
+def _command(name: str, function: Callable[..., None], summary: str | None = None) -> Any:
+    single = typer.Typer(context_settings=CONTEXT, add_completion=False)
+    single.command(name=name, help=summary)(function)
+    return get_command(single)
 
 
 app = typer.Typer(

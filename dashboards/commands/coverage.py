@@ -91,7 +91,10 @@ def write_csv(sites: list[dict[str, Any]]) -> None:
 
 CSV_COLUMNS = [
     *("site_code", "name", "province_code", "list", "operator", "technology", "verdict", "reason"),
-    *(f"counts_{name}" for name in ("raw", "bins", "clusters", "effective", "devices", "windows", "days")),
+    *(
+        f"counts_{name}"
+        for name in ("raw", "bins", "clusters", "effective", "devices", "windows", "days")
+    ),
     *("design_effect", "share", "lower_bound", "upper_bound", "median_level_dbm"),
     *("first_observed", "last_observed", "missing"),
 ]

@@ -1,7 +1,7 @@
 """Options that several commands share, and how their values are read."""
 
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -69,14 +69,14 @@ def iso_text(moment_ms: int | None) -> str | None:
     """Return a time as reports write it: ISO 8601, UTC, milliseconds."""
     if moment_ms is None:
         return None
-    moment = datetime.fromtimestamp(moment_ms / 1000, tz=timezone.utc)
+    moment = datetime.fromtimestamp(moment_ms / 1000, tz=UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def day_number(text: str) -> int:
     """Return the days since 1970-01-01 of a calendar day written 2021-10-01."""
     try:
-        moment = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc)
+        moment = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         fail(f"--day: {text!r} is no day; expected 2021-10-01", USAGE)
     return round(moment.timestamp()) // 86_400

@@ -11,7 +11,13 @@ import typer
 
 from phusong.collector.road import open_road
 from phusong.dashboards.commands.exits import USAGE, fail, say
-from phusong.dashboards.commands.options import DATA_DEFAULT, DataOption, iso_text, now_ms, open_data
+from phusong.dashboards.commands.options import (
+    DATA_DEFAULT,
+    DataOption,
+    iso_text,
+    now_ms,
+    open_data,
+)
 from phusong.kernels.frame import PayloadKind, Route, Transport
 from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.verifier.coverage.policy import read_policy

@@ -11,7 +11,6 @@ from phusong.verifier.registry.sims import SimRegister, read_sims
 from phusong.verifier.registry.sites import SiteRegister, read_sites
 from phusong.verifier.registry.sources import LineError, SourceRegister, read_sources
 
-
 Register = TypeVar("Register", SiteRegister, Policy, SimRegister, SourceRegister)
 
 

@@ -1,15 +1,15 @@
 """What was promised: obligations with targets and deadlines, as TOML.
 
-    [programme]
-    id = "3667"
-    title = "Sóng và máy tính cho em"
+[programme]
+id = "3667"
+title = "Sóng và máy tính cho em"
 
-    [[obligation]]
-    id = "coverage-283"
-    list = "283"            # the site list it is judged on; absent where no list judges it
-    target_count = 283
-    deadline = 2021-09-30
-    source = "Plan 3667/KH-BTTTT-BGDĐT"
+[[obligation]]
+id = "coverage-283"
+list = "283"            # the site list it is judged on; absent where no list judges it
+target_count = 283
+deadline = 2021-09-30
+source = "Plan 3667/KH-BTTTT-BGDĐT"
 """
 
 import tomllib

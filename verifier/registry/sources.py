@@ -45,7 +45,11 @@ def read_sources(content: bytes) -> SourceRegister | list[LineError]:
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         found = ", ".join(reader.fieldnames or ()) or "nothing"
-        return [LineError(1, missing[0], f"column missing; expected {', '.join(COLUMNS)}; found {found}")]
+        return [
+            LineError(
+                1, missing[0], f"column missing; expected {', '.join(COLUMNS)}; found {found}"
+            )
+        ]
     errors: list[LineError] = []
     sources: set[tuple[str, str]] = set()
     for row in reader:

@@ -1,0 +1,127 @@
+"""`phusong doctor`: what is wrong with this machine for this service, and how to mend it."""
+
+import os
+import resource
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+from phusong.dashboards.commands.configuration import GRPC_PORT, HTTP_PORT, MQTT_PORT
+from phusong.dashboards.commands.exits import FAILED
+from phusong.dashboards.commands.options import DATA_DEFAULT, DataOption
+from phusong.kernels.jit import CACHE_FOLDER, is_compiled
+
+# A day of a million SIMs at one reading a minute is about 60 GB of journal; below this a day may not fit.
+DISK_FREE_MIN_BYTES = 10 * 2**30
+# Every device may hold a connection.
+OPEN_FILES_MIN = 4096
+# Every acknowledgement waits for one; above this a door of 1 MiB commits falls under 20 MB/s.
+FSYNC_MAX_MS = 50.0
+FSYNC_TRY_COUNT = 20
+FSYNC_TRY_BYTES = 4096
+# The programme began in 2021: a clock before that was never set.
+CLOCK_MIN_S = 1_630_000_000
+
+
+class Finding(NamedTuple):
+    """One thing looked at."""
+
+    is_fine: bool
+    subject: str
+    found: str
+    remedy: str = ""
+
+
+def doctor(data: DataOption = DATA_DEFAULT) -> None:
+    """Look at disk, fsync, clock, ports, limits and the kernel cache.
+
+    Exit status 1 when something is wrong; each line that is says how to mend it.
+
+    Example: phusong doctor --data DIR
+    """
+    findings = list(examine(data))
+    for finding in findings:
+        typer.echo(
+            f"{'● ok  ' if finding.is_fine else '▲ bad '} {finding.subject}: {finding.found}"
+        )
+        if not finding.is_fine:
+            typer.echo(f"       → {finding.remedy}")
+    if not all(finding.is_fine for finding in findings):
+        raise SystemExit(FAILED)
+
+
+def examine(data: Path) -> Iterator[Finding]:
+    """Yield what was found, cheapest first."""
+    folder = next(path for path in (data.absolute(), *data.absolute().parents) if path.is_dir())
+    yield _disk(folder)
+    yield _fsync(folder)
+    yield Finding(
+        time.time() > CLOCK_MIN_S,
+        "clock",
+        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "set the clock and run NTP: readings are judged by their arrival",
+    )
+    for name, port in (("mqtt", MQTT_PORT), ("grpc", GRPC_PORT), ("http", HTTP_PORT)):
+        yield _port(name, port)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield Finding(
+        soft >= OPEN_FILES_MIN,
+        "open files",
+        f"limit {soft}",
+        f"raise it to {OPEN_FILES_MIN} or more (ulimit -n, LimitNOFILE= in systemd)",
+    )
+    yield Finding(
+        os.access(next(p for p in (CACHE_FOLDER, *CACHE_FOLDER.parents) if p.is_dir()), os.W_OK),
+        "kernel cache",
+        f"{CACHE_FOLDER} ({'compiled' if is_compiled() else 'empty: the first start compiles'})",
+        "set PHUSONG_KERNEL_CACHE to a folder this user may write",
+    )
+
+
+def _disk(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    return Finding(
+        free >= DISK_FREE_MIN_BYTES,
+        "disk",
+        f"{free / 2**30:.1f} GiB free at {folder}",
+        f"free {DISK_FREE_MIN_BYTES / 2**30:.0f} GiB or put --data on a larger disk",
+    )
+
+
+def _fsync(folder: Path) -> Finding:
+    """Time fsync where the journal will lie."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder) as file:
+            start_s = time.perf_counter()
+            for _ in range(FSYNC_TRY_COUNT):
+                file.write(bytes(FSYNC_TRY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            took_ms = (time.perf_counter() - start_s) / FSYNC_TRY_COUNT * 1000
+    except OSError as error:
+        return Finding(
+            False, "fsync", f"{folder}: {error.strerror}", "give --data a writable folder"
+        )
+    return Finding(
+        took_ms <= FSYNC_MAX_MS,
+        "fsync",
+        f"{took_ms:.2f} ms at {folder}",
+        "use a local SSD: every acknowledgement waits for the disk",
+    )
+
+
+def _port(name: str, port: int) -> Finding:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            remedy = f"stop what listens there, or give --{name}-port another (0: any free one)"
+            return Finding(False, f"port {port} ({name})", error.strerror or "taken", remedy)
+    return Finding(True, f"port {port} ({name})", "free")

@@ -1,0 +1,162 @@
+"""`phusong journal`: what is in the journal, and what of it is not counted."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from phusong.dashboards.commands.exits import FAILED, fail
+from phusong.dashboards.commands.options import (
+    DATA_DEFAULT,
+    DataOption,
+    Format,
+    FormatOption,
+    iso_text,
+    open_data,
+)
+from phusong.dashboards.commands.replaying import state_of
+from phusong.kernels.frame import Route, Transport, decode_frame
+from phusong.kernels.reject import reason_name
+from phusong.v1.ingest_pb2 import RowKind
+from phusong.verifier.journal import JournalDamaged, JournalReader, segments
+from phusong.verifier.quota.settings import QuotaSettings
+from phusong.verifier.registry.entries import read_registries
+from phusong.verifier.state import Horizon, State, new_state
+
+app = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    add_completion=False,
+    help="Look into the journal.",
+)
+KIND_NAMES = {
+    RowKind.ROW_KIND_UNSPECIFIED: "payload",
+    RowKind.ROW_KIND_SIGNAL: "signal",
+    RowKind.ROW_KIND_USAGE: "usage",
+    RowKind.ROW_KIND_CELL: "cell",
+}
+# Enough of a payload to recognise it by; the whole lies in the journal.
+SHOWN_BYTES = 48
+
+
+@app.command()
+def stat(data: DataOption = DATA_DEFAULT, output: FormatOption = Format.TABLE) -> None:
+    """Say how far the journal goes, that its chain holds, and what became of everything in it.
+
+    Example: phusong journal stat --data DIR
+    """
+    state = state_of(data, Horizon())
+    document = stat_document(open_data(data), state)
+    if output is Format.JSON:
+        json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
+        sys.stdout.write("\n")
+        return
+    for name, value in document.items():
+        if not isinstance(value, dict):
+            typer.echo(f"{name}\t{value}")
+            continue
+        for key, count in value.items():
+            typer.echo(f"{name}\t{key}\t{count}")
+
+
+@app.command()
+def verify(data: DataOption = DATA_DEFAULT) -> None:
+    """Recompute the chain of hashes over every frame.
+
+    Example: phusong journal verify --data DIR
+    """
+    reader = JournalReader(open_data(data) / "journal")
+    try:
+        count = sum(1 for _ in reader.frames())
+    except JournalDamaged as damage:
+        fail(f"the journal is damaged at {damage}", FAILED)
+    typer.echo(f"{count} frames, chain {reader.position.chain.hex()} holds")
+
+
+@app.command()
+def quarantine(
+    data: DataOption = DATA_DEFAULT,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Only this reason, such as LEVEL_OUT_OF_RANGE.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", help="At most so many; 0 is all.")] = 1000,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """List every payload and row that is kept but not counted, with its reason.
+
+    Example: phusong journal quarantine --data DIR --reason TRUNCATED
+    """
+    total: Counter[str] = Counter()
+    shown: list[dict[str, Any]] = []
+    for entry in quarantined(data):
+        total[entry["reason"]] += 1
+        if (reason is None or entry["reason"] == reason) and (not limit or len(shown) < limit):
+            shown.append(entry)
+    if output is Format.JSON:
+        document = {"by_reason": dict(sorted(total.items())), "entries": shown}
+        json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
+        sys.stdout.write("\n")
+        return
+    from phusong.dashboards.tables import quarantine_csv, quarantine_table
+
+    (quarantine_csv if output is Format.CSV else quarantine_table)(shown, total)
+
+
+def quarantined(data: Path) -> Iterator[dict[str, Any]]:
+    """Yield what is not counted, in journal order. Replays the journal: some reasons depend on what came before."""
+    folder = open_data(data) / "journal"
+    state = new_state(read_registries(folder), Horizon(), QuotaSettings())
+    for stored in JournalReader(folder).frames():
+        refusals = state.apply(stored)
+        if not len(refusals.reason):
+            continue
+        frame = decode_frame(stored.body)
+        for i in range(len(refusals.reason)):
+            envelope = int(refusals.envelope[i])
+            route = frame.routes[int(frame.route[envelope])]
+            start, size = int(frame.offset[envelope]), int(frame.length[envelope])
+            yield {
+                "sequence": stored.sequence,
+                "envelope": envelope,
+                "received_time": iso_text(stored.received_time_ms),
+                **route_record(route),
+                "kind": KIND_NAMES[int(refusals.kind[i])],
+                "row": int(refusals.row[i]),
+                "reason": reason_name(int(refusals.reason[i])),
+                "payload_bytes": size,
+                "payload_start_hex": stored.body[start : start + min(size, SHOWN_BYTES)].hex(),
+            }
+
+
+def route_record(route: Route) -> dict[str, str]:
+    """Return a route in words."""
+    return {
+        "operator": route.operator,
+        "source": route.source,
+        "transport": Transport(route.transport).name,
+    }
+
+
+def stat_document(data: Path, state: State) -> dict[str, Any]:
+    """Return the journal's extent and the tallies of everything in it."""
+    folder = data / "journal"
+    tallies = state.tallies
+    return {
+        "sequence": state.position.sequence,
+        "chain": state.position.chain.hex(),
+        "segments": len(segments(folder)),
+        "bytes": sum(path.stat().st_size for path in folder.glob("segment-*")),
+        "sources": len(state.sources.texts),
+        "sequence_gaps": state.windows.gap_count(),
+        "received": sum(tallies.received.values()),
+        "taken": sum(tallies.taken.values()),
+        "duplicate": sum(tallies.duplicate.values()),
+        "refused": {
+            reason_name(reason): count
+            for reason, count in sorted(tallies.refused_by_reason().items())
+        },
+    }

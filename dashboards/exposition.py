@@ -1,0 +1,158 @@
+"""`/metrics`: one custom collector over what collector and verifier last told. A scrape computes nothing.
+
+No label is ever a SIM, a session, a cell or a site: the number of series does not grow with them.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from phusong.kernels.frame import Transport
+from phusong.verifier.status import VerifierStatus
+
+
+class Facts(NamedTuple):
+    """Everything a scrape shows, taken at one moment."""
+
+    software_version: str
+    now_ms: int
+    journal_sequence: int
+    journal_bytes: int
+    status: VerifierStatus | None
+    judged: VerifierStatus | None  # the last status that carried a judgement
+
+
+class FactSource(Protocol):
+    """Whoever knows the facts."""
+
+    def facts(self) -> Facts:
+        """Return them as they are now."""
+
+
+class Exposition(Collector):
+    """Facts as metric families."""
+
+    def __init__(self, source: FactSource) -> None:
+        """Keep the source; it is asked at each scrape."""
+        self._source = source
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def describe(self) -> Iterable[Metric]:
+        """Name nothing in advance: facts may not be there yet."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family."""
+        facts = self._source.facts()
+        yield from _service_families(facts)
+        if facts.status is not None:
+            yield from _row_families(facts.status)
+            yield from _verifier_families(facts, facts.status)
+        if facts.judged is not None and facts.judged.judgement is not None:
+            yield from _judgement_families(facts.judged)
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """Return the body and content type a scraper accepts: OpenMetrics or text."""
+        encoder, content_type = choose_encoder(accept)
+        return encoder(self._registry), content_type
+
+
+def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, documentation, value=value)
+
+
+def _service_families(facts: Facts) -> Iterator[Metric]:
+    build = GaugeMetricFamily(
+        "phusong_build_info", "The software that runs; always 1.", labels=["version"]
+    )
+    build.add_metric([facts.software_version], 1)
+    yield build
+    yield _gauge(
+        "phusong_journal_sequence", "Sequence of the last frame committed.", facts.journal_sequence
+    )
+    yield _gauge("phusong_journal_size_bytes", "Bytes of all segments.", facts.journal_bytes)
+
+
+def _row_families(status: VerifierStatus) -> Iterator[Metric]:
+    """Rows by outcome: received = taken + duplicate + refused."""
+    rows = status.rows
+    for name, documentation, counts in (
+        ("received", "Rows received; an unreadable payload counts as one.", rows.received),
+        ("taken", "Rows that count.", rows.taken),
+        ("duplicate", "Rows of batches that had come before.", rows.duplicate),
+    ):
+        family = CounterMetricFamily(
+            f"phusong_verifier_{name}_rows", documentation, labels=["operator", "transport"]
+        )
+        for (operator, transport), count in counts.items():
+            family.add_metric([operator, Transport(transport).name.lower()], count)
+        yield family
+    refused = CounterMetricFamily(
+        "phusong_verifier_refused_rows",
+        "Rows and payloads kept in the journal but not counted, by reason.",
+        labels=["operator", "transport", "reason"],
+    )
+    for (operator, transport, reason), count in rows.refused.items():
+        refused.add_metric([operator, Transport(transport).name.lower(), reason], count)
+    yield refused
+
+
+def _verifier_families(facts: Facts, status: VerifierStatus) -> Iterator[Metric]:
+    behind = facts.journal_sequence - status.applied_sequence
+    yield _gauge(
+        "phusong_verifier_applied_sequence",
+        "Sequence of the last frame judged.",
+        status.applied_sequence,
+    )
+    yield _gauge("phusong_verifier_lag_frames", "Frames committed and not yet judged.", behind)
+    lag_s = 0.0 if behind <= 0 else max(0, facts.now_ms - status.applied_received_time_ms) / 1000
+    yield _gauge(
+        "phusong_verifier_lag_seconds", "Age of the last frame judged while others wait.", lag_s
+    )
+    yield _gauge(
+        "phusong_verifier_sequence_gaps",
+        "Batches that sources numbered and never sent.",
+        status.sequence_gaps,
+    )
+    yield _gauge(
+        "phusong_verifier_snapshot_sequence",
+        "Sequence of the last snapshot.",
+        status.snapshot_sequence,
+    )
+
+
+def _judgement_families(status: VerifierStatus) -> Iterator[Metric]:
+    judgement = status.judgement
+    assert judgement is not None
+    sites = GaugeMetricFamily(
+        "phusong_sites",
+        "Site rows (site, operator, technology) by list, operator and verdict.",
+        labels=["list", "operator", "verdict"],
+    )
+    for labels, count in judgement.sites.items():
+        sites.add_metric(list(labels), count)
+    yield sites
+    sims = GaugeMetricFamily(
+        "phusong_quota_sims", "SIMs by state of the present day.", labels=["state"]
+    )
+    for state, count in judgement.sims.items():
+        sims.add_metric([state], count)
+    yield sims
+    totals = GaugeMetricFamily(
+        "phusong_quota_readings",
+        "Usage readings of the present day by outcome: received is the sum of the others.",
+        labels=["outcome"],
+    )
+    for outcome in ("received", "counted", "duplicate", "stale", "rejected", "quarantined"):
+        totals.add_metric([outcome], judgement.quota_totals.get(outcome, 0))
+    yield totals
+    yield _gauge(
+        "phusong_judged_timestamp_seconds",
+        "When sites and SIMs were last judged.",
+        judgement.as_of_ms / 1000,
+    )

@@ -1,0 +1,140 @@
+"""The running service: doors and journal here, the verifier in its own process, HTTP beside them."""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import uvicorn
+
+from phusong.collector.doors import DoorOptions, Doors
+from phusong.dashboards.exposition import Exposition, Facts
+from phusong.dashboards.http import http_app
+from phusong.dashboards.verifier_link import VerifierLink
+from phusong.v1.enforcement_pb2 import Decision
+from phusong.verifier.process import FollowOptions
+from phusong.verifier.quota.settings import QuotaSettings
+from phusong.verifier.status import VerifierStatus
+
+READY_FILE = "serve.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """What a service is started with."""
+
+    data: Path
+    host: str
+    mqtt_port: int
+    grpc_port: int
+    http_port: int
+    settings: QuotaSettings
+    clock: Callable[[], int]
+    clock_offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the service is; the ready line, and DATA/serve.json."""
+
+    mqtt_port: int
+    grpc_port: int
+    http_port: int
+    host: str
+    pid: int
+
+
+class Service:
+    """Everything wired by hand, in one place."""
+
+    def __init__(self, options: ServiceOptions) -> None:
+        """Wire; `running` starts."""
+        self._options = options
+        self._doors: Doors | None = None
+        self.link = VerifierLink(
+            FollowOptions(options.data, options.settings, options.clock_offset_ms), self._hear
+        )
+        self._first_report = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Address]:
+        """Run until the context ends; what was accepted is on disk then."""
+        options = self._options
+        async with AsyncExitStack() as stack:
+            listener = _listen(options.host, options.http_port)
+            stack.callback(listener.close)
+            self._doors = await stack.enter_async_context(
+                Doors(
+                    DoorOptions(options.data, options.host, options.mqtt_port, options.grpc_port),
+                    options.clock,
+                )
+            )
+            await stack.enter_async_context(self.link)
+            await stack.enter_async_context(_http(self, listener))
+            await self._first_report.wait()
+            address = Address(
+                self._doors.mqtt_port,
+                self._doors.grpc_port,
+                listener.getsockname()[1],
+                options.host,
+                os.getpid(),
+            )
+            ready_file = options.data / READY_FILE
+            ready_file.write_text(json.dumps(asdict(address)) + "\n")
+            stack.callback(ready_file.unlink, missing_ok=True)
+            yield address
+
+    def facts(self) -> Facts:
+        """Return what a scrape shows."""
+        assert self._doors is not None
+        segments = (self._options.data / "journal").glob("segment-*")
+        return Facts(
+            software_version=version("phusong"),
+            now_ms=self._options.clock(),
+            journal_sequence=self._doors.sequence,
+            journal_bytes=sum(path.stat().st_size for path in segments),
+            status=self.link.status,
+            judged=self.link.judged,
+        )
+
+    def not_ready(self) -> str | None:
+        """Say why telemetry is not taken or not judged, None when it is."""
+        assert self._doors is not None
+        return self._doors.not_ready() or self.link.not_ready()
+
+    async def _hear(self, status: VerifierStatus) -> None:
+        self._first_report.set()
+        if status.decisions:
+            assert self._doors is not None
+            await self._doors.board.publish([Decision.FromString(d) for d in status.decisions])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the HTTP port before anything starts, so that a taken one ends the command at once."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+@asynccontextmanager
+async def _http(service: Service, listener: socket.socket) -> AsyncIterator[None]:
+    app = http_app(Exposition(service), service.not_ready)
+    config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False)
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task

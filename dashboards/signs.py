@@ -1,0 +1,32 @@
+"""Status by shape and colour, never red against green, so that a colour-blind auditor reads it and a printer prints it."""
+
+from typing import NamedTuple
+
+
+class Sign(NamedTuple):
+    """How a status looks, in both languages."""
+
+    shape: str
+    colour: str
+    vietnamese: str
+    english: str
+
+
+SIGNS: dict[str, Sign] = {
+    "COVERED": Sign("●", "#1B6CA8", "Đạt", "covered"),
+    "NOT_COVERED": Sign("▲", "#B8350B", "Không đạt", "not covered"),
+    "CONFLICTED": Sign("◆", "#F2C14E", "Mâu thuẫn", "conflicted"),
+    "STALE": Sign("◆", "#F2C14E", "Hết hạn", "stale"),
+    "DISPUTED": Sign("◆", "#F2C14E", "Tranh chấp", "disputed"),
+    "INSUFFICIENT": Sign("○", "#767676", "Chưa đủ dữ liệu", "insufficient"),
+    "UNTESTED": Sign("○", "#767676", "Chưa đo", "untested"),
+    "WITHIN": Sign("●", "#1B6CA8", "Trong hạn mức", "within"),
+    "EXHAUSTED": Sign("▲", "#B8350B", "Hết dung lượng", "exhausted"),
+    "INDETERMINATE": Sign("◆", "#F2C14E", "Chưa xác định", "indeterminate"),
+    "NOT_ENTITLED": Sign("○", "#767676", "Không thuộc diện", "not entitled"),
+}
+
+
+def sign_of(status: str) -> Sign:
+    """Return how a status looks."""
+    return SIGNS[status]

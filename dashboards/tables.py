@@ -1,0 +1,181 @@
+"""Answers as tables for people, on stdout. Colours only on a terminal, and not where NO_COLOR is set."""
+
+import csv
+import shutil
+import sys
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from phusong.dashboards.signs import sign_of
+
+ICT = timezone(timedelta(hours=7), "ICT")
+# A table piped into a file must not be folded at 80 columns.
+WIDTH_PIPED = 200
+# More rows than this are no longer read; --format csv has them all.
+SHOWN_SIM_COUNT = 40
+
+
+def console() -> Console:
+    """Return the console that answers are written to."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH_PIPED
+    return Console(file=sys.stdout, width=width, highlight=False)
+
+
+def status_text(status: str) -> Text:
+    """Return a status as shape, colour and words."""
+    sign = sign_of(status)
+    return Text(f"{sign.shape} {sign.vietnamese} · {status}", style=sign.colour)
+
+
+def moment(iso: str | None) -> str:
+    """Return a time as people in Vietnam write it."""
+    if iso is None:
+        return "–"
+    return datetime.fromisoformat(iso).astimezone(ICT).strftime("%d/%m/%Y %H:%M")
+
+
+def ratio(value: float | None) -> str:
+    """Return a share as a percentage."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def coverage_table(document: dict[str, Any]) -> None:
+    """Print one row a site, operator and technology, and how many stand at each verdict."""
+    out = console()
+    table = Table(title="Phủ sóng · Coverage", title_style="bold", header_style="bold")
+    for heading in ("Site", "Tên · Name", "Nhà mạng · Operator", "Kết luận · Verdict"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("Tỉ lệ · Share", "95 % bounds", "Median dBm", "Cells", "Last seen"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in document["sites"]:
+        bounds = "–"
+        if row["lower_bound"] is not None:
+            bounds = f"{100 * row['lower_bound']:.1f}–{100 * row['upper_bound']:.1f}"
+        table.add_row(
+            row["site_code"],
+            row["name"],
+            f"{row['operator']} {row['technology']}",
+            status_text(row["verdict"]),
+            ratio(row["share"]),
+            bounds,
+            "–" if row["median_level_dbm"] is None else str(row["median_level_dbm"]),
+            str(row["counts"]["bins"]),
+            moment(row["last_observed"]),
+        )
+    out.print(table)
+    explain_one(out, document)
+    verdicts = Counter(row["verdict"] for row in document["sites"])
+    for verdict, count in verdicts.most_common():
+        out.print(Text.assemble(f"{count:>6}  ", status_text(verdict)))
+    policy = document["policy"]
+    out.print(
+        f"as of {moment(document['as_of'])}, known at {moment(document['known_at'])} (giờ Việt Nam), policy"
+        f" {policy['id']} {policy['digest'][:12]}, journal sequence {document['journal']['sequence']}"
+    )
+    if not document["sites"]:
+        out.print("No sites are registered: phusong registry add sites FILE.csv")
+
+
+def explain_one(out: Console, document: dict[str, Any]) -> None:
+    """Where one site was asked for, say why and what is missing."""
+    if len({row["site_code"] for row in document["sites"]}) != 1:
+        return
+    for row in document["sites"]:
+        out.print(
+            Text.assemble((f"{row['operator']} {row['technology']}: ", "bold"), row["reason"])
+        )
+        for missing in row["missing"]:
+            out.print(f"  ○ còn thiếu · missing: {missing}")
+
+
+def volume(count: int) -> str:
+    """Return bytes with a unit that cannot be mistaken: GiB is 2³⁰."""
+    return f"{count / 2**30:.3f} GiB"
+
+
+def quota_table(document: dict[str, Any]) -> None:
+    """Print the SIMs that used most, and the sums that must reconcile."""
+    out = console()
+    quota = document["quota_bytes"]
+    title = (
+        f"Dung lượng miễn phí · Free volume, {document['day']} (giờ Việt Nam): {quota:,} bytes"
+        f" = {quota / 2**30:g} GiB = {quota / 10**9:.3f} GB; resets 24:00"
+    )
+    table = Table(title=title, title_style="bold", header_style="bold")
+    table.add_column("SIM")
+    for heading in ("Used", "Zero-rated", "Indeterminate", "% of quota"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("Trạng thái · State", no_wrap=True)
+    table.add_column("Crossed 100 %", no_wrap=True)
+    sims = sorted(document["sims"], key=lambda row: (-row["used_bytes"], row["sim"]))
+    for row in sims[:SHOWN_SIM_COUNT]:
+        table.add_row(
+            row["sim"],
+            volume(row["used_bytes"]),
+            volume(row["zero_rated_bytes"]),
+            volume(row["indeterminate_bytes"]),
+            f"{100 * row['used_bytes'] / quota:.1f}",
+            status_text(row["state"]),
+            moment(row["crossed_time"]),
+        )
+    out.print(table)
+    if len(sims) > SHOWN_SIM_COUNT:
+        out.print(f"the {SHOWN_SIM_COUNT} that used most of {len(sims):,}; --format csv has all")
+    for state, count in Counter(row["state"] for row in sims).most_common():
+        out.print(Text.assemble(f"{count:>8,}  ", status_text(state)))
+    totals = document["totals"]
+    parts = " + ".join(
+        f"{totals[name]:,} {name}"
+        for name in ("counted", "duplicate", "stale", "rejected", "quarantined")
+    )
+    out.print(f"{totals['received']:,} readings received = {parts}")
+
+
+def quarantine_table(shown: list[dict[str, Any]], total: Counter[str]) -> None:
+    """Print what is kept but not counted."""
+    out = console()
+    if not total:
+        out.print("Nothing is quarantined: every payload and row in the journal is counted.")
+        return
+    table = Table(title="Cách ly · Quarantine", title_style="bold", header_style="bold")
+    for heading in (
+        "Sequence",
+        "Received",
+        "Operator/source",
+        "Door",
+        "Kind",
+        "Row",
+        "Reason",
+        "Bytes",
+    ):
+        table.add_column(heading, no_wrap=True)
+    for entry in shown:
+        table.add_row(
+            f"{entry['sequence']}:{entry['envelope']}",
+            moment(entry["received_time"]),
+            f"{entry['operator']}/{entry['source']}",
+            entry["transport"],
+            entry["kind"],
+            str(entry["row"]),
+            entry["reason"],
+            str(entry["payload_bytes"]),
+        )
+    out.print(table)
+    for reason, count in total.most_common():
+        out.print(f"{count:>8,}  {reason}")
+    if len(shown) < sum(total.values()):
+        out.print(f"{len(shown):,} of {sum(total.values()):,} shown; --limit 0 shows all")
+
+
+def quarantine_csv(shown: list[dict[str, Any]], total: Counter[str]) -> None:  # noqa: ARG001
+    """Write what is kept but not counted, one line each."""
+    sys.stdout.write("\ufeff")
+    names = list(shown[0]) if shown else ["sequence", "envelope", "reason"]
+    writer = csv.DictWriter(sys.stdout, names, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(shown)

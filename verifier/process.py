@@ -1,0 +1,141 @@
+"""The verifier as a process of its own: follows the journal, judges, hands decisions over.
+
+It has its own core and never slows intake. What it tells its parent goes through one pipe; what it hears
+there is "stop". Losing it loses nothing: the next one starts from the journal.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from phusong.kernels.days import ict_day
+from phusong.v1.enforcement_pb2 import Decision
+from phusong.verifier.journal import JournalReader
+from phusong.verifier.quota.decisions import decision_message
+from phusong.verifier.quota.settings import QuotaSettings
+from phusong.verifier.replay import build_state
+from phusong.verifier.snapshot import is_complete, write_snapshot
+from phusong.verifier.state import Horizon, RegistriesChanged, State
+from phusong.verifier.status import Judgement, VerifierStatus, judge, row_counts
+
+Clock = Callable[[], int]
+
+# How long a quiet journal is left alone before it is looked at again: well under the 50 ms in which a decision must
+# be out, and far above the cost of a look (0.1 ms).
+POLL_S = 0.005
+STATUS_EVERY_S = 0.5
+# Judging all sites costs far more than counting; a scrape comes every 15 s at the most often.
+JUDGE_EVERY_S = 5.0
+SNAPSHOT_EVERY_S = 60.0
+# A step must end soon enough to send its decisions.
+FRAMES_PER_STEP = 16
+STOP = b"stop"
+
+
+@dataclass(frozen=True, slots=True)
+class FollowOptions:
+    """What the process is started with; the clock runs this far ahead of the machine's."""
+
+    data: Path
+    settings: QuotaSettings
+    clock_offset_ms: int
+
+
+class Follower:
+    """A state that is kept at the journal's end."""
+
+    def __init__(self, options: FollowOptions, tell: Callable[[VerifierStatus], None]) -> None:
+        """Build the state; `tell` is called with every report."""
+        self._options = options
+        self._tell = tell
+        self._state = self._build()
+        self._reader = self._read_on()
+        self._received_time_ms = 0
+        self._snapshot_sequence = 0
+        self._judged_at_s = self._told_at_s = -JUDGE_EVERY_S
+        self._snapshot_at_s = time.monotonic()
+        self._judged_sequence = -1
+
+    def step(self) -> bool:
+        """Take in what the journal has; return whether there was anything."""
+        applied = self._advance()
+        decisions = self._decisions()
+        now_s = time.monotonic()
+        judgement = self._judgement(now_s)
+        if decisions or judgement or now_s - self._told_at_s >= STATUS_EVERY_S:
+            self._told_at_s = now_s
+            self._tell(replace(self._status(judgement), decisions=decisions))
+        if now_s - self._snapshot_at_s >= SNAPSHOT_EVERY_S:
+            self.write_snapshot()
+        return applied
+
+    def write_snapshot(self) -> None:
+        """Write the state down, where it is newer than the last time."""
+        self._snapshot_at_s = time.monotonic()
+        sequence = self._state.position.sequence
+        if sequence != self._snapshot_sequence and is_complete(self._state):
+            write_snapshot(self._options.data, self._state)
+            self._snapshot_sequence = sequence
+
+    def _build(self) -> State:
+        return build_state(self._options.data, Horizon(), self._options.settings)
+
+    def _read_on(self) -> JournalReader:
+        return JournalReader(self._options.data / "journal", self._state.position)
+
+    def _advance(self) -> bool:
+        start = self._state.position.sequence
+        try:
+            for frame in self._reader.frames(start + FRAMES_PER_STEP):
+                self._state.apply(frame)
+                self._received_time_ms = frame.received_time_ms
+        except RegistriesChanged:
+            self._reader.close()
+            self._state = self._build()
+            self._reader = self._read_on()
+        return self._state.position.sequence != start
+
+    def _decisions(self) -> list[bytes]:
+        """Return decisions for the present day; those of days gone by would reach nobody in time."""
+        today = int(ict_day(self._now_ms()))
+        messages = (
+            decision_message(record, self._now_ms())
+            for record in self._state.quota.take_decisions()
+            if record.ict_day == today
+        )
+        return [Decision.SerializeToString(message) for message in messages]
+
+    def _judgement(self, now_s: float) -> Judgement | None:
+        sequence = self._state.position.sequence
+        if now_s - self._judged_at_s < JUDGE_EVERY_S or sequence == self._judged_sequence:
+            return None
+        self._judged_at_s, self._judged_sequence = now_s, sequence
+        return judge(self._state, self._now_ms())
+
+    def _status(self, judgement: Judgement | None) -> VerifierStatus:
+        return VerifierStatus(
+            applied_sequence=self._state.position.sequence,
+            applied_received_time_ms=self._received_time_ms,
+            rows=row_counts(self._state),
+            sequence_gaps=self._state.windows.gap_count(),
+            snapshot_sequence=self._snapshot_sequence,
+            judgement=judgement,
+        )
+
+    def _now_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self._options.clock_offset_ms
+
+
+def follow(options: FollowOptions, pipe: Connection) -> None:
+    """Follow the journal until the parent says stop or is gone."""
+    follower = Follower(options, pipe.send)
+    while True:
+        was_busy = follower.step()
+        try:
+            if pipe.poll(0 if was_busy else POLL_S) and pipe.recv_bytes() == STOP:
+                break
+        except (EOFError, OSError):  # the parent is gone; the journal is not
+            break
+    follower.write_snapshot()
