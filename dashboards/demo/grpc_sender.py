@@ -1,0 +1,62 @@
+"""An operator's gRPC client: unary Export with many calls in flight; waits and sends again when told to."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import grpc
+
+from phusong.dashboards.demo.messages import Message
+from phusong.v1.ingest_pb2 import Receipt
+
+IN_FLIGHT_COUNT = 8
+ACKNOWLEDGED_WITHIN_S = 180.0  # as for MQTT: the first batches may wait for a compiler
+# "Not taken, send again after the delay": see ingest.proto.
+RETRIED = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
+RETRY_DEFAULT_S = 0.25
+RETRY_COUNT_MAX = 100
+RETRY_KEY = "retry-after-ms"
+
+
+async def send_by_grpc(
+    port: int, messages: list[Message], acknowledged: Callable[[Message], None]
+) -> None:
+    """Export the messages of one source; call `acknowledged` as each receipt comes.
+
+    Payloads go as they are, garbage too: a refusal is an answer. Raises `grpc.RpcError` when there is none.
+    """
+    waiting = iter(messages)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        export = channel.unary_unary(
+            "/phusong.v1.Ingest/Export", response_deserializer=Receipt.FromString
+        )
+        async with asyncio.TaskGroup() as group:
+            for _ in range(IN_FLIGHT_COUNT):
+                group.create_task(_export(export, waiting, acknowledged))
+
+
+async def _export(
+    export: grpc.aio.UnaryUnaryMultiCallable,
+    waiting: Iterator[Message],
+    acknowledged: Callable[[Message], None],
+) -> None:
+    for message in waiting:
+        for attempt in range(RETRY_COUNT_MAX + 1):
+            try:
+                await export(message.payload, timeout=ACKNOWLEDGED_WITHIN_S)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+                    break  # kept and refused: not to be sent again
+                if error.code() not in RETRIED or attempt == RETRY_COUNT_MAX:
+                    raise
+                await asyncio.sleep(retry_delay_s(error))
+            else:
+                break
+        acknowledged(message)
+
+
+def retry_delay_s(error: grpc.aio.AioRpcError) -> float:
+    """Return how long the service asks to wait."""
+    for key, value in error.trailing_metadata() or ():
+        if key == RETRY_KEY:
+            return int(value) / 1000
+    return RETRY_DEFAULT_S
