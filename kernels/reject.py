@@ -67,6 +67,8 @@ class Reject(IntEnum):
     NOT_A_TIME = 202
     UNKNOWN_VALUE = 203  # a word that is none of the field's
     TOO_FEW_FIELDS = 204
+    TOO_MANY_FIELDS = 205
+    LINE_TOO_LONG = 206
 
 
 def reason_name(reason: int) -> str:
