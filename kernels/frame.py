@@ -15,6 +15,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
+
 from phusong.kernels import frame_fields as fields
 from phusong.kernels.columns import ByteColumn, Int, Int64Column
 from phusong.kernels.reject import Reject

@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import numba
+
 from phusong.kernels.jit import Function
 
 # `_nrt` is Numba's own name for "with the run time that counts references"; its type stub does not know it.

@@ -8,6 +8,7 @@ Tags and lengths of one byte, and values of two, have a short way; the long way 
 """
 
 import numpy as np
+
 from phusong.kernels.columns import ByteColumn, Int
 from phusong.kernels.reject import Reject
 from phusong.kernels.wire.bare import allocating_kernel, bare_kernel
