@@ -74,10 +74,10 @@ def _decode_batches(body: bytes, frame: Frame, envelope: Int64Column, kind: Int6
     refused: dict[int, Reject] = {}
     converted: list[bytes] = []
     end = len(body)
-    for i in np.flatnonzero(kind[envelope] == PayloadKind.BATCH_JSON):
+    for i in np.flatnonzero(kind[envelope] == PayloadKind.BATCH_JSON).tolist():
         payload = batch_from_json(_payload(body, frame, int(envelope[i])))
         if isinstance(payload, Reject):
-            refused[int(i)] = payload
+            refused[i] = payload
             offset[i], length[i] = 0, 0
             continue
         converted.append(payload)
@@ -86,8 +86,8 @@ def _decode_batches(body: bytes, frame: Frame, envelope: Int64Column, kind: Int6
     if converted:
         buffer = np.frombuffer(body + b"".join(converted), np.uint8).copy()
     decoded = decode_payloads(buffer, offset, length)
-    for i, reason in refused.items():
-        decoded.payloads.reject[i] = reason
+    for row, reason in refused.items():
+        decoded.payloads.reject[row] = reason
     return decoded
 
 

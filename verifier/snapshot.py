@@ -46,7 +46,7 @@ def write_snapshot(data: Path, state: State) -> None:
     path = folder / "state.npz"
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
@@ -127,10 +127,13 @@ def _restore(
     state.operators, state.sources = Names(meta["operators"]), Names(meta["sources"])
     counts = meta["tallies"]
     state.tallies = Tallies(
-        *(
-            Counter({RouteKey(o, t): count for o, t, count in counts[name]})
-            for name in ("received", "taken", "duplicate")
-        ),
-        Counter({(RouteKey(o, t), why): count for o, t, why, count in counts["refused"]}),
+        received=_route_counts(counts["received"]),
+        taken=_route_counts(counts["taken"]),
+        duplicate=_route_counts(counts["duplicate"]),
+        refused=Counter({(RouteKey(o, t), why): count for o, t, why, count in counts["refused"]}),
     )
     return state
+
+
+def _route_counts(rows: list[tuple[str, int, int]]) -> Counter[RouteKey]:
+    return Counter({RouteKey(operator, transport): count for operator, transport, count in rows})

@@ -5,7 +5,7 @@ with that horizon: rows beyond it are not counted at all.
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from phusong.v1.enforcement_pb2 import Decision
 from phusong.v1.ingest_pb2 import RowKind
 from phusong.v1.journal_pb2 import FileRow
 from phusong.verifier.coverage.cells import CellState
+from phusong.verifier.coverage.records import SiteVerdict
 from phusong.verifier.coverage.state import CoverageState
 from phusong.verifier.journal import Position, StoredFrame
 from phusong.verifier.names import Names
@@ -104,6 +105,10 @@ class State:
         ]
         self.position = stored.position
         return join_refusals(refusals)
+
+    def verdicts(self, as_of_ms: int) -> list[SiteVerdict]:
+        """Return the verdict of every site, operator and technology."""
+        return self.coverage.verdicts(as_of_ms, self.operators, self.cells)
 
     def _judge_payloads(self, opened: OpenedFrame) -> PayloadFacts:
         payloads = opened.decoded.payloads
@@ -203,7 +208,12 @@ class State:
             if not inside.all():
                 self.beyond_count += int(np.count_nonzero(~inside))
                 readings = rows_where(readings, inside)
-                placed = PlacedRows(*(column[inside] for column in placed))
+                placed = PlacedRows(
+                    placed.received_time_ms[inside],
+                    placed.time_ms[inside],
+                    placed.time_flag[inside],
+                    placed.is_repeated[inside],
+                )
         if len(placed.time_ms):
             self.time_max_ms = max(self.time_max_ms, int(placed.time_ms.max()))
             self.received_max_ms = max(self.received_max_ms, int(placed.received_time_ms.max()))
@@ -283,7 +293,8 @@ def new_state(history: RegistryHistory, horizon: Horizon, settings: QuotaSetting
 
 def rows_where(readings: Readings, mask: BoolColumn) -> Readings:
     """Return the rows for which the mask is true."""
-    return cast("Readings", type(readings)(*(column[mask] for column in readings)))
+    columns: Any = (column[mask] for column in readings)
+    return type(readings)(*columns)
 
 
 def _route_key(route: Route) -> RouteKey:

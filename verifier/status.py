@@ -46,19 +46,16 @@ def row_counts(state: State) -> RowCounts:
     """Return the tallies with names for reasons."""
     tallies = state.tallies
     return RowCounts(
-        {tuple(key): count for key, count in tallies.received.items()},
-        {tuple(key): count for key, count in tallies.taken.items()},
-        {tuple(key): count for key, count in tallies.duplicate.items()},
+        {(key.operator, key.transport): count for key, count in tallies.received.items()},
+        {(key.operator, key.transport): count for key, count in tallies.taken.items()},
+        {(key.operator, key.transport): count for key, count in tallies.duplicate.items()},
         {(*key, reason_name(why)): count for (key, why), count in tallies.refused.items()},
     )
 
 
 def judge(state: State, as_of_ms: int) -> Judgement:
     """Return how many sites stand at each verdict, and how many SIMs in each state today."""
-    sites = Counter(
-        (row.list, row.operator, str(row.verdict))
-        for row in state.coverage.verdicts(as_of_ms, state.operators)
-    )
+    sites = Counter((row.list, row.operator, str(row.verdict)) for row in state.verdicts(as_of_ms))
     report = state.quota.day(int(ict_day(as_of_ms)))
     sims = Counter(str(row.state) for row in report.sims)
     return Judgement(as_of_ms, dict(sites), report.day, dict(sims), dict(report.totals))

@@ -1,16 +1,11 @@
 """The configuration of `phusong serve`: flags over PHUSONG_* over TOML over defaults, and where each value came from."""
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from phusong.verifier.quota.settings import QUOTA_BYTES_DEFAULT
 
@@ -20,10 +15,10 @@ GRPC_PORT = 4317 + 1  # beside OpenTelemetry's, which may run on the same host
 HTTP_PORT = 9464
 
 
-class Configuration(BaseSettings):
+class Configuration(BaseModel):
     """Everything that can be set. Port 0 is any free port."""
 
-    model_config = SettingsConfigDict(env_prefix="PHUSONG_", extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: Path = Field(
         Path("phusong-data"), description="Folder of journal, registries, snapshots."
@@ -39,16 +34,6 @@ class Configuration(BaseSettings):
     quota_bytes: int = Field(
         QUOTA_BYTES_DEFAULT, ge=1, le=2**62, description="Free volume a day: 4·2³⁰ or 4·10⁹."
     )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  (pydantic's signature)
-        init_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take values as they were layered by `read_configuration`, and nothing else."""
-        return (init_settings,)
 
 
 class Layered:
@@ -69,14 +54,14 @@ def read_configuration(file: Path | None, flags: dict[str, Any]) -> Layered | li
     if isinstance(toml, list):
         return toml
     env = {
-        name: value
-        for name, value in EnvSettingsSource(Configuration)().items()
-        if value is not None
+        name: os.environ[variable_of(name)]
+        for name in Configuration.model_fields
+        if variable_of(name) in os.environ
     }
     given = {name: value for name, value in flags.items() if value is not None}
     origin = dict.fromkeys(Configuration.model_fields, "default")
     origin |= dict.fromkeys(toml, str(file))
-    origin |= {name: f"PHUSONG_{name.upper()}" for name in env}
+    origin |= {name: variable_of(name) for name in env}
     origin |= {name: f"--{name.replace('_', '-')}" for name in given}
     try:
         configuration = Configuration(**(toml | env | given))
@@ -87,6 +72,11 @@ def read_configuration(file: Path | None, flags: dict[str, Any]) -> Layered | li
             for error in errors.errors()
         ]
     return Layered(configuration, origin)
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable that sets a value."""
+    return f"PHUSONG_{name.upper()}"
 
 
 def _read_toml(file: Path) -> dict[str, Any] | list[str]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +22,7 @@ from phusong.dashboards.commands.options import (
 )
 from phusong.dashboards.commands.replaying import state_of
 from phusong.dashboards.commands.version import software
-from phusong.verifier.coverage.verdict import SiteVerdict, Verdict, verdict_record
+from phusong.verifier.coverage.records import SiteVerdict, Verdict
 from phusong.verifier.state import Horizon, State
 
 EPILOG = "Exit status: 0 fine, 1 failed, 2 usage, 3 a site is NOT_COVERED."
@@ -45,7 +46,7 @@ def coverage(
     judged_ms = now_ms() if as_of is None else time_ms(as_of, "--as-of")
     known_ms = None if known_at is None else time_ms(known_at, "--known-at")
     state = state_of(data, Horizon(judged_ms, known_ms))
-    rows = state.coverage.verdicts(judged_ms, state.operators)
+    rows = state.verdicts(judged_ms)
     if site is not None:
         rows = [row for row in rows if row.site_code == site]
         if not rows:
@@ -75,7 +76,7 @@ def coverage_document(
         "policy": {"id": policy.id, "digest": policy.digest},
         "software": software(),
         "journal": {"sequence": state.position.sequence, "chain": state.position.chain.hex()},
-        "sites": [verdict_record(row) for row in rows],
+        "sites": [asdict(row) for row in rows],
     }
 
 

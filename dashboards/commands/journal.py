@@ -33,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
     help="Look into the journal.",
 )
-KIND_NAMES = {
+KIND_NAMES: dict[int, str] = {
     RowKind.ROW_KIND_UNSPECIFIED: "payload",
     RowKind.ROW_KIND_SIGNAL: "signal",
     RowKind.ROW_KIND_USAGE: "usage",

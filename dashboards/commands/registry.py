@@ -73,8 +73,8 @@ def add(
         fail(f"{file}: {error.strerror}", USAGE)
     found = READERS[registry](content)
     if isinstance(found, list):
-        for error in found:
-            say(describe(file, error))
+        for mistake in found:
+            say(describe(file, mistake))
         fail(f"{file} was not added: {len(found)} errors. Mend them and add it again.", USAGE)
     entry = RegistryEntry(registry=registry.value, file=file.name, content=content)
     route = Route("", "registry", "", Transport.SERVICE, PayloadKind.REGISTRY)
@@ -107,4 +107,4 @@ def describe(file: Path, error: LineError) -> str:
 async def _journal(data: Path, route: Route, payload: bytes) -> int:
     async with open_road(data, now_ms) as road:
         receipt = await road.submit(route, payload)
-    return receipt.journal_sequence
+    return int(receipt.journal_sequence)
