@@ -27,6 +27,8 @@ def plmn_number(text: str) -> int:
     digits = text[:3] + text[4:] if len(text) in (6, 7) and text[3] in "- " else text
     if not (digits.isascii() and digits.isdigit() and len(digits) in (5, 6)):
         return PLMN_INVALID
+    if not int(digits):
+        return PLMN_INVALID  # what modems report without a network; also 0 is taken
     return int(digits) + (SIX_DIGITS if len(digits) == 6 else 0)
 
 
