@@ -17,7 +17,7 @@ from phusong.dashboards.demo.drives import NEIGHBOUR, Pair, SignalRows, make_dri
 from phusong.dashboards.demo.encoding import signal_readings, usage_readings
 from phusong.dashboards.demo.messages import Message, Outbox, Source, all_sources, source_of
 from phusong.dashboards.demo.provinces import read_provinces
-from phusong.dashboards.demo.sessions import UsageRows, make_usage
+from phusong.dashboards.demo.sessions import Usage, UsageRows, make_usage
 from phusong.dashboards.demo.sites import OPERATORS, Site, make_sites
 from phusong.dashboards.demo.stations import make_reports
 from phusong.dashboards.demo.subscribers import Subscribers, make_subscribers
@@ -42,6 +42,7 @@ class Truth:
 
     pairs: list[Pair]
     subscribers: Subscribers
+    usage: Usage
     falsely_claimed: set[int]
     refused: Counter[str] = field(default_factory=Counter)  # payloads and rows by reason
     repeated_batch_count: int = 0
@@ -76,13 +77,13 @@ def make_programme(seed: int, site_count: int, sim_count: int, progress: Progres
     progress("usage", 0.15)
     subscribers = make_subscribers(pupils, provinces, sim_count)
     usage = make_usage(meters, subscribers)
-    truth = Truth(pairs, subscribers, stations.falsely_claimed)
+    truth = Truth(pairs, subscribers, usage, stations.falsely_claimed)
     outboxes = {source: Outbox(source) for source in all_sources()}
     progress("signal readings to bytes", 0.2)
     _post_signal(post, outboxes, drives)
     truth.refused[Reject.NOT_A_SERVING_CELL.name] += int((drives.cell_role == NEIGHBOUR).sum())
     progress("usage readings to bytes", 0.65)
-    _post_usage(post, outboxes, subscribers, usage)
+    _post_usage(post, outboxes, subscribers, usage.rows)
     for operator, reports in stations.reports.items():
         for start in range(0, len(reports), BATCH_ROW_MAX):
             outboxes[source_of(operator, "oss")].add(cells=reports[start : start + BATCH_ROW_MAX])

@@ -1,7 +1,7 @@
 """What core networks report of the SIMs' usage: counters of sessions, read a few times each.
 
-The readings are cut from the truth in `subscribers`; `split_at_midnight` is the only place where the truth
-of a day depends on the readings, because without one at midnight nobody can know more.
+The readings are cut from the truth in `subscribers`. Only where no reading lies at midnight does the truth of a
+day depend on the readings: then nobody can know more than they say.
 """
 
 from typing import NamedTuple
@@ -67,24 +67,43 @@ class Counted(NamedTuple):
     counter_epoch: Int64Column
 
 
-def make_usage(rng: np.random.Generator, subscribers: Subscribers) -> UsageRows:
-    """Return all usage readings: most in the order of their times, some late."""
+class Usage(NamedTuple):
+    """All readings, and what can be known from them: int64[sim, day]."""
+
+    rows: UsageRows
+    used_bytes: Int64Column
+    indeterminate_bytes: Int64Column  # of `used_bytes`: attributed to a day by time alone
+
+
+def make_usage(rng: np.random.Generator, subscribers: Subscribers) -> Usage:
+    """Return all usage readings, most in the order of their times and some late, with what they prove."""
+    split = _long_sessions(rng, subscribers, has_midnight=False)
     blocks = [
         *(_day_sessions(rng, subscribers, day) for day in range(season.USAGE_DAY_COUNT)),
         *(_free_sessions(rng, subscribers, day) for day in range(season.USAGE_DAY_COUNT)),
         _long_sessions(rng, subscribers, has_midnight=True),
-        _long_sessions(rng, subscribers, has_midnight=False),
+        split,
     ]
-    rows = [_readings(subscribers, block) for block in blocks if len(block.sim)]
-    joined = UsageRows(*(np.concatenate(columns) for columns in zip(*rows, strict=True)))
+    readings = [_readings(subscribers, block) for block in blocks if len(block.sim)]
+    joined = UsageRows(*(np.concatenate(columns) for columns in zip(*readings, strict=True)))
     is_late = rng.random(len(joined.sim)) < LATE_SHARE
-    return joined.taken(np.lexsort((joined.observed_time_ms, is_late)))
+    rows = joined.taken(np.lexsort((joined.observed_time_ms, is_late)))
+    return _split_at_midnight(
+        Usage(rows, subscribers.used_bytes(), np.zeros_like(subscribers.uplink_bytes)), split
+    )
 
 
-def split_at_midnight(time_ms: int, next_time_ms: int, volume_bytes: int) -> tuple[int, int]:
-    """Return how much of an interval's volume falls before midnight and after it, pro rata in integers."""
-    before_bytes = volume_bytes * (season.MIDNIGHT_MS - time_ms) // (next_time_ms - time_ms)
-    return before_bytes, volume_bytes - before_bytes
+def _split_at_midnight(usage: Usage, block: Counted) -> Usage:
+    """Attribute the interval over midnight of each session pro rata in integers, as DOMAIN §3 says."""
+    counter_bytes = block.uplink_bytes + block.downlink_bytes
+    evening_ms, night_ms = block.time_ms[:, 1], block.time_ms[:, 2]
+    volume_bytes = counter_bytes[:, 2] - counter_bytes[:, 1]
+    before_bytes = volume_bytes * (season.MIDNIGHT_MS - evening_ms) // (night_ms - evening_ms)
+    parts = np.stack([before_bytes, volume_bytes - before_bytes], axis=1)
+    usage.indeterminate_bytes[block.sim] = parts
+    known = np.stack([counter_bytes[:, 1], counter_bytes[:, 3] - counter_bytes[:, 2]], axis=1)
+    usage.used_bytes[block.sim] = known + parts
+    return usage
 
 
 def _day_sessions(rng: np.random.Generator, subscribers: Subscribers, day: int) -> Counted:
