@@ -1,0 +1,125 @@
+"""Everything that takes telemetry in, opened in order and closed in reverse: journal, intake, board, MQTT, gRPC."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from phusong.collector.counts import IntakeCounts
+from phusong.collector.decisions import DecisionBoard
+from phusong.collector.intake import Intake, wall_clock_ms
+from phusong.collector.journal.writer import JournalWriter
+from phusong.collector.memory import recover, save_memory
+from phusong.collector.mqtt.endpoint import MqttEndpoint
+from phusong.collector.routes import Sources
+from phusong.collector.rpc.server import GrpcServer
+
+JOURNAL_FOLDER = "journal"
+
+
+class OpenIntake(NamedTuple):
+    """An intake with the journal behind it."""
+
+    writer: JournalWriter
+    intake: Intake
+    board: DecisionBoard
+
+
+@asynccontextmanager
+async def open_intake(
+    data: Path, clock_ms: Callable[[], int] = wall_clock_ms, sources: Sources | None = None
+) -> AsyncIterator[OpenIntake]:
+    """Open the journal in `data` for writing, with everything it says was seen; no doors.
+
+    Raises JournalLocked when a service runs on it, JournalDamaged, FrameDamaged, OSError, sqlite3.Error.
+    """
+    with JournalWriter(data / JOURNAL_FOLDER) as writer:
+        memory = recover(writer.folder, sources)
+        assert memory.sequence == writer.sequence, "nobody else writes"
+        async with Intake(writer, memory.judge, clock_ms) as intake:
+            memory.board.attach(intake)
+            yield OpenIntake(writer, intake, memory.board)
+        if not writer.is_failed:
+            save_memory(writer, memory.judge, memory.board)
+
+
+@dataclass(frozen=True, slots=True)
+class DoorOptions:
+    """Where the doors are. Port 0 is any free port."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    mqtt_port: int = 0
+    grpc_port: int = 0
+    sources: Sources | None = None
+
+
+class Doors:
+    """The collector as one thing. Use it with `async with`; what was accepted is on disk when it ends."""
+
+    def __init__(self, options: DoorOptions, clock_ms: Callable[[], int] = wall_clock_ms) -> None:
+        """Keep the options; entering opens."""
+        self._options = options
+        self._clock_ms = clock_ms
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Open. Raises what `open_intake` raises, and OSError when a port is taken."""
+        options = self._options
+        async with AsyncExitStack() as stack:
+            opened = await stack.enter_async_context(
+                open_intake(options.data, self._clock_ms, options.sources)
+            )
+            self._writer, self.intake, self.board = opened
+            self._mqtt = await stack.enter_async_context(
+                MqttEndpoint(self.intake, self.board, options.host, options.mqtt_port)
+            )
+            self._grpc = await stack.enter_async_context(
+                GrpcServer(self.intake, self.board, options.host, options.grpc_port)
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the doors, commit what was accepted, answer it, release the journal."""
+        await self._stack.aclose()
+
+    @property
+    def mqtt_port(self) -> int:
+        """The port MQTT clients connect to."""
+        return self._mqtt.port
+
+    @property
+    def grpc_port(self) -> int:
+        """The port gRPC clients connect to."""
+        return self._grpc.port
+
+    @property
+    def sequence(self) -> int:
+        """The sequence of the last committed frame."""
+        return self._writer.sequence
+
+    @property
+    def counts(self) -> IntakeCounts:
+        """The counters of the intake as they stand."""
+        return self.intake.counts
+
+    @property
+    def connection_count(self) -> int:
+        """How many MQTT clients there are."""
+        return self._mqtt.connection_count
+
+    def admit(self, sources: Sources | None) -> None:
+        """Change which (operator, source) may send; None for all."""
+        self.intake.admit(sources)
+
+    def not_ready(self) -> str | None:
+        """Say why telemetry is not taken, None when it is."""
+        if self.intake.failure.done():
+            return f"the journal takes nothing more: {self.intake.failure.exception()}"
+        return "the intake is full" if self.intake.is_full else None
+
+    async def failed(self) -> None:
+        """Wait for ever, or raise what stopped the intake: the service must end then."""
+        await self.intake.failure

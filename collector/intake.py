@@ -1,0 +1,180 @@
+"""The one road into the journal: bounded, and complete only when the bytes are on disk."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Self
+
+from phusong.collector.committer import Committer, Completions
+from phusong.collector.counts import Counters, IntakeCounts
+from phusong.collector.journal.writer import JournalFailed, JournalWriter
+from phusong.collector.judge import Judge
+from phusong.collector.parcel import Outcome, Parcel
+from phusong.collector.receipts import receipt_of
+from phusong.collector.routes import RouteTable, Sources, TooManyRoutes
+from phusong.kernels.frame import Route
+from phusong.v1.ingest_pb2 import Receipt
+
+# What may wait for a commit: a third of a second of a good disk. Doors that watch `is_full` stop reading then, so
+# each connection may bring one more chunk; a caller of `submit` is told to come back.
+QUEUE_MAX_BYTES = 64 << 20
+QUEUE_PAYLOAD_COUNT_MAX = 1 << 20
+# Reading goes on when half has gone, so that doors do not flutter.
+QUEUE_ROOMY_SHARE = 2
+
+# Told to who comes while the queue is full: a few commits.
+RETRY_MS = 250
+
+# Of one caller of `receipts`, so that an import leaves room for the doors.
+IN_FLIGHT_MAX_BYTES = 8 << 20
+IN_FLIGHT_PAYLOAD_COUNT_MAX = 4096
+
+
+def wall_clock_ms() -> int:
+    """Return the time of arrival by this machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+class Overloaded(Exception):
+    """Not taken: the queue is full. Send again after `retry_ms`."""
+
+    def __init__(self, retry_ms: int) -> None:
+        """Say when to come back."""
+        super().__init__(f"the intake is full; try again in {retry_ms} ms")
+        self.retry_ms = retry_ms
+
+
+class Intake:
+    """Takes payloads on the event loop and answers when they are on disk. Use it with `async with`."""
+
+    def __init__(
+        self, writer: JournalWriter, judge: Judge, clock_ms: Callable[[], int] = wall_clock_ms
+    ) -> None:
+        """The writer stays the caller's to close, after the intake."""
+        self.table: RouteTable = judge.table
+        self.failure: asyncio.Future[None]  # set with the exception that stopped the intake
+        self._counters = Counters(self.table)
+        self._committer = Committer(writer, judge, self._counters, clock_ms, self._tell)
+        self._queue_bytes = 0
+        self._queue_payload_count = 0
+        self._when_roomy: list[Callable[[], None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self.failure = self._loop.create_future()
+        self._committer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._committer.close)
+        await asyncio.sleep(0)  # what the worker told last is complete before anyone goes on
+        if self.failure.done():
+            self.failure.exception()  # whoever cares has asked; do not warn
+        else:
+            self.failure.cancel()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a door should stop reading."""
+        return (
+            self._queue_bytes >= QUEUE_MAX_BYTES
+            or self._queue_payload_count >= QUEUE_PAYLOAD_COUNT_MAX
+        )
+
+    @property
+    def counts(self) -> IntakeCounts:
+        """The counters as they stand."""
+        return self._counters.snapshot(self._queue_bytes, self._queue_payload_count)
+
+    def admit(self, sources: Sources | None) -> None:
+        """Change which (operator, source) may send; None for all."""
+        self.table.admit(sources)
+
+    def call_when_roomy(self, callback: Callable[[], None]) -> None:
+        """Call back once, when half of the queue has gone."""
+        self._when_roomy.append(callback)
+
+    async def room(self) -> None:
+        """Return when the queue is not full."""
+        while self.is_full:
+            roomy = asyncio.Event()
+            self.call_when_roomy(roomy.set)
+            await roomy.wait()
+
+    def offer(self, parcel: Parcel) -> None:
+        """Take a parcel whatever waits already; look at `is_full` before. Raises JournalFailed."""
+        self._assert_alive()
+        self._queue_bytes += parcel.byte_count
+        self._queue_payload_count += len(parcel.route)
+        self._committer.put(parcel)
+
+    async def submit(self, route: Route, payload: bytes) -> Receipt:
+        """Return the receipt of one payload after its commit. Raises Overloaded, JournalFailed."""
+        if self.is_full:
+            raise Overloaded(RETRY_MS)
+        try:
+            return await self.send(route, payload)
+        except TooManyRoutes as error:
+            raise Overloaded(RETRY_MS) from error
+
+    def send(self, route: Route, payload: bytes) -> asyncio.Future[Receipt]:
+        """Take one payload whatever waits already; its receipt comes after the commit.
+
+        Raises JournalFailed, TooManyRoutes.
+        """
+        number = self.table.number(route)
+        receipt: asyncio.Future[Receipt] = self._loop.create_future()
+
+        def complete(outcome: Outcome) -> None:
+            if receipt.cancelled():
+                return
+            if isinstance(outcome, Exception):
+                receipt.set_exception(outcome)
+            else:
+                receipt.set_result(receipt_of(outcome, outcome.first, self.table))
+
+        pieces = [self.table.heads(number).head(len(payload)), payload]
+        self.offer(Parcel([number], pieces, len(payload), complete))
+        return receipt
+
+    async def receipts(self, payloads: Iterable[tuple[Route, bytes]]) -> AsyncIterator[Receipt]:
+        """Send payloads with many in flight; yield their receipts in order. Raises JournalFailed."""
+        in_flight: deque[tuple[asyncio.Future[Receipt], int]] = deque()
+        in_flight_bytes = 0
+        for route, payload in payloads:
+            await self.room()
+            in_flight.append((self.send(route, payload), len(payload)))
+            in_flight_bytes += len(payload)
+            while (
+                in_flight_bytes >= IN_FLIGHT_MAX_BYTES
+                or len(in_flight) >= IN_FLIGHT_PAYLOAD_COUNT_MAX
+            ):
+                receipt, payload_bytes = in_flight.popleft()
+                in_flight_bytes -= payload_bytes
+                yield await receipt
+        for receipt, _ in in_flight:
+            yield await receipt
+
+    def _assert_alive(self) -> None:
+        if self.failure.done():
+            raise JournalFailed("the journal takes nothing more") from self.failure.exception()
+
+    def _tell(self, completions: Completions) -> None:
+        self._loop.call_soon_threadsafe(self._complete, completions)
+
+    def _complete(self, completions: Completions) -> None:
+        for parcel, outcome in completions:
+            self._queue_bytes -= parcel.byte_count
+            self._queue_payload_count -= len(parcel.route)
+            if isinstance(outcome, Exception) and not self.failure.done():
+                self.failure.set_exception(outcome)
+            parcel.complete(outcome)
+        is_roomy = (
+            self._queue_bytes <= QUEUE_MAX_BYTES // QUEUE_ROOMY_SHARE
+            and self._queue_payload_count <= QUEUE_PAYLOAD_COUNT_MAX // QUEUE_ROOMY_SHARE
+        )
+        if is_roomy and self._when_roomy:
+            callbacks, self._when_roomy = self._when_roomy, []
+            for callback in callbacks:
+                callback()

@@ -1,0 +1,108 @@
+"""What the collector remembers, rebuilt from the journal at start. The file beside the journal only saves time."""
+
+import json
+import os
+import zipfile
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phusong.collector.decisions import DecisionBoard
+from phusong.collector.journal.reader import open_segment, read_frames
+from phusong.collector.journal.segment import FILE_MODE, segment_paths
+from phusong.collector.journal.writer import JournalWriter
+from phusong.collector.judge import Judge
+from phusong.collector.routes import RouteTable, Sources
+from phusong.kernels.frame import decode_frame
+from phusong.kernels.windows import SequenceWindows
+
+CACHE_NAME = "collector-memory.npz"
+# A file of another version is not read; the journal is.
+CACHE_VERSION = 1
+
+Arrays = dict[str, NDArray[np.int64]]
+
+
+class Memory(NamedTuple):
+    """What was seen and decided up to the last committed frame."""
+
+    judge: Judge
+    board: DecisionBoard
+    sequence: int
+
+
+def recover(folder: Path, sources: Sources | None = None) -> Memory:
+    """Return what the journal in `folder` says was seen. Raises FrameDamaged, sqlite3.Error."""
+    memory = _from_cache(folder, sources)
+    if memory is None:
+        memory = Memory(Judge(RouteTable(sources), SequenceWindows()), DecisionBoard(), 0)
+    sequence = memory.sequence
+    for stored in read_frames(folder, sequence):
+        frame = decode_frame(stored.body)
+        memory.judge.replay(frame, stored.body)
+        memory.board.replay(frame, stored.body)
+        sequence = stored.sequence
+    return memory._replace(sequence=sequence)
+
+
+def save_memory(writer: JournalWriter, judge: Judge, board: DecisionBoard) -> None:
+    """Write the cache for the writer's position, whole or not at all. The intake must be closed."""
+    arrays: dict[str, NDArray[np.int64] | NDArray[np.uint8]] = {
+        f"windows_{name}": array for name, array in judge.windows.export().items()
+    }
+    arrays["position"] = np.array([CACHE_VERSION, writer.sequence], np.int64)
+    arrays["chain"] = _as_bytes(writer.chain)
+    arrays["identities"] = _as_bytes(json.dumps(judge.table.identities).encode())
+    arrays["board"] = _as_bytes(board.export())
+    draft = writer.folder / f"{CACHE_NAME}.draft"
+    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    draft.replace(writer.folder / CACHE_NAME)
+
+
+def _from_cache(folder: Path, sources: Sources | None) -> Memory | None:
+    """Return the memory in the cache, None where there is none that fits the journal."""
+    try:
+        # Opened here: numpy leaves a torn file open.
+        with (folder / CACHE_NAME).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
+            arrays: Arrays = dict(loaded)
+        version, sequence = arrays["position"].tolist()
+        if version != CACHE_VERSION or _chain_at(folder, sequence) != arrays["chain"].tobytes():
+            return None
+        table = RouteTable(sources)
+        for operator, source in json.loads(arrays["identities"].tobytes()):
+            table.identity_number(operator, source)
+        windows = SequenceWindows()
+        prefix = "windows_"
+        windows.restore(
+            {
+                name.removeprefix(prefix): array
+                for name, array in arrays.items()
+                if name.startswith(prefix)
+            }
+        )
+        board = DecisionBoard()
+        body = arrays["board"].tobytes()
+        board.replay(decode_frame(body), body)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None  # torn or foreign: it is only a cache
+    return Memory(Judge(table, windows), board, sequence)
+
+
+def _chain_at(folder: Path, sequence: int) -> bytes | None:
+    for path in reversed(segment_paths(folder)):
+        with closing(open_segment(path)) as database:
+            row = database.execute(
+                "SELECT chain FROM frame WHERE sequence = ?", (sequence,)
+            ).fetchone()
+        if row is not None:
+            return bytes(row[0])
+    return None
+
+
+def _as_bytes(content: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(content, np.uint8)

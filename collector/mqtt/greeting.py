@@ -1,0 +1,112 @@
+"""CONNECT and what we answer to it. Pure: no socket, no clock."""
+
+from typing import NamedTuple
+
+from phusong.collector.mqtt.codec import (
+    ConnAckPacket,
+    ConnAckReasonCode,
+    ConnectPacket,
+    Malformed,
+    QoS,
+    protocol_level,
+    read_packet,
+)
+from phusong.kernels.wire.decode import PAYLOAD_MAX_BYTES
+
+MQTT_5 = 5
+
+# Unacknowledged messages of one connection. At 4 ms a commit this carries two million a second; more only
+# moves a queue from the sender, where it survives us, to here.
+RECEIVE_MAX = 8192
+
+# A payload of the largest size with room for its topic and properties.
+PACKET_MAX_BYTES = PAYLOAD_MAX_BYTES + 4096
+
+# MQTT asks servers to take 23 characters; this is for names people make.
+CLIENT_ID_LENGTH_MAX = 256
+
+# To a client of MQTT 3.1 or 3.1.1: CONNACK, return code 1 "unacceptable protocol version". It has no room for words.
+REFUSED_OLD = b"\x20\x02\x00\x01"
+BROKER_ROAD = (
+    "this endpoint speaks MQTT 5 only; let MQTT 3.1.1 devices publish to a broker that Phusong reads"
+    " (README, 'Through a broker')"
+)
+
+
+class Greeting(NamedTuple):
+    """The answer to the first packet. `connect` is None when the client is refused, `reason` says why."""
+
+    connect: ConnectPacket | None
+    answer: bytes
+    client_id: str = ""
+    reason: str = ""
+
+
+def greet(view: memoryview, assigned_client_id: str) -> Greeting:
+    """Answer a complete first packet. A client without an id of its own is given `assigned_client_id`."""
+    level = protocol_level(view)
+    if level is None:
+        return Greeting(None, b"", reason="the first packet is no CONNECT")
+    if level < MQTT_5:
+        return Greeting(None, REFUSED_OLD, reason=f"protocol level {level}: {BROKER_ROAD}")
+    if level > MQTT_5:
+        return _refuse(
+            ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION, f"protocol level {level}: {BROKER_ROAD}"
+        )
+    try:
+        read = read_packet(view)
+    except Malformed as error:
+        return _refuse(ConnAckReasonCode.MALFORMED_PACKET, str(error))
+    assert read is not None, "the packet is complete"
+    connect = read[0]
+    assert isinstance(connect, ConnectPacket), "its first byte says so"
+    return _refusal(connect) or Greeting(
+        connect, _accept(connect, assigned_client_id), connect.client_id or assigned_client_id
+    )
+
+
+def _refusal(connect: ConnectPacket) -> Greeting | None:
+    if connect.authentication_method is not None:
+        return _refuse(
+            ConnAckReasonCode.BAD_AUTHENTICATION_METHOD, "enhanced authentication is not supported"
+        )
+    if len(connect.client_id) > CLIENT_ID_LENGTH_MAX:
+        return _refuse(
+            ConnAckReasonCode.CLIENT_ID_NOT_VALID,
+            f"a client id has at most {CLIENT_ID_LENGTH_MAX} characters",
+        )
+    return None
+
+
+def _accept(connect: ConnectPacket, assigned_client_id: str) -> bytes:
+    notes: list[tuple[str, str]] = []
+    if connect.will is not None:
+        notes.append(("note", "the will is ignored: this is an ingest endpoint, not a broker"))
+    if connect.session_expiry_interval:
+        notes.append(("note", "no session is kept: what was not acknowledged must be sent again"))
+    answer = _connack(connect, assigned_client_id, notes)
+    if connect.max_packet_size is not None and len(answer) > connect.max_packet_size:
+        answer = _connack(connect, assigned_client_id, [])
+    return answer
+
+
+def _connack(
+    connect: ConnectPacket, assigned_client_id: str, notes: list[tuple[str, str]]
+) -> bytes:
+    return ConnAckPacket(
+        session_expiry_interval=0,
+        assigned_client_id=None if connect.client_id else assigned_client_id,
+        receive_max=RECEIVE_MAX,
+        topic_alias_max=0,
+        max_qos=QoS.AT_LEAST_ONCE,
+        retain_available=False,
+        max_packet_size=PACKET_MAX_BYTES,
+        wildcard_subscription_available=False,
+        subscription_id_available=False,
+        shared_subscription_available=False,
+        user_properties=notes,
+    ).write()
+
+
+def _refuse(code: ConnAckReasonCode, reason: str) -> Greeting:
+    return Greeting(None, ConnAckPacket(reason_code=code, reason_str=reason).write(), reason=reason)

@@ -1,0 +1,138 @@
+"""The subscribing half of a connection: its own operator's decisions, and nothing else."""
+
+from collections.abc import Callable
+
+from phusong.collector.decisions import DecisionBoard, DecisionsForgotten
+from phusong.collector.mqtt.answers import refusal_of_filter
+from phusong.collector.mqtt.codec import (
+    ConnectPacket,
+    DisconnectReasonCode,
+    PubAckPacket,
+    QoS,
+    SubAckPacket,
+    SubAckReasonCode,
+    SubscribePacket,
+    UnsubAckPacket,
+    UnsubAckReasonCode,
+    UnsubscribePacket,
+)
+from phusong.collector.mqtt.feed import DecisionFeed, DecisionTooLarge
+from phusong.collector.mqtt.refused import Refused
+from phusong.collector.topics import decisions_topic
+
+# A user property of SUBSCRIBE: the position of the last decision acted on. Without it, decisions taken from
+# now on are sent.
+AFTER_POSITION = "after_position"
+POSITION_DIGIT_COUNT_MAX = 18
+NOT_YOURS = "subscribe to phusong/v1/<operator>/decisions of the operator you named as user name or published for"
+
+
+class Subscriber:
+    """At most one subscription, because there is one topic a client may subscribe to."""
+
+    def __init__(
+        self, board: DecisionBoard, connect: ConnectPacket, write: Callable[[bytes], None]
+    ) -> None:
+        """Start without a subscription."""
+        self._board = board
+        self._connect = connect
+        self._write = write
+        self._operator = ""
+        self._feed: DecisionFeed | None = None
+        self._on_failure: Callable[[Refused], None] = lambda _: None
+
+    def subscribe(
+        self, packet: SubscribePacket, operator: str, on_failure: Callable[[Refused], None]
+    ) -> None:
+        """Answer a SUBSCRIBE of a client of `operator`; `on_failure` hears later why its feed had to end."""
+        if packet.subscription_id is not None:
+            code = DisconnectReasonCode.SUBSCRIPTION_IDS_NOT_SUPPORTED
+            raise Refused(code, "subscription identifiers are not available, as CONNACK said")
+        self._on_failure = on_failure
+        codes = []
+        qos: QoS | None = None
+        for topic_filter in packet.topic_filters:
+            refusal = refusal_of_filter(topic_filter.pattern, operator)
+            if refusal is None:
+                qos = min(topic_filter.max_qos, QoS.AT_LEAST_ONCE)
+            codes.append(
+                SubAckReasonCode(int(qos)) if refusal is None and qos is not None else refusal
+            )
+        is_refused = SubAckReasonCode.NOT_AUTHORIZED in codes
+        reason = NOT_YOURS if is_refused and self._connect.request_problem_info else None
+        granted = [code for code in codes if code is not None]
+        self._write(SubAckPacket(packet.packet_id, granted, reason_str=reason).write())
+        if qos is not None:
+            self._start(operator, QoS(qos), packet.user_properties)
+
+    def unsubscribe(self, packet: UnsubscribePacket) -> None:
+        """Answer an UNSUBSCRIBE."""
+        codes = []
+        for pattern in packet.patterns:
+            is_ours = self._feed is not None and pattern == decisions_topic(self._operator)
+            codes.append(
+                UnsubAckReasonCode.SUCCESS
+                if is_ours
+                else UnsubAckReasonCode.NO_SUBSCRIPTION_EXISTED
+            )
+            if is_ours:
+                self.close()
+        self._write(UnsubAckPacket(packet.packet_id, codes).write())
+
+    def acknowledge(self, packet: PubAckPacket) -> None:
+        """Take the PUBACK of a decision. One that answers nothing is a late one, and harmless."""
+        if self._feed is not None and self._feed.acknowledge(packet.packet_id):
+            self._pump()
+
+    def pause(self, *, is_paused: bool) -> None:
+        """Hold decisions back while the socket takes nothing more."""
+        if self._feed is not None:
+            self._feed.is_paused = is_paused
+            self._pump()
+
+    def close(self) -> None:
+        """End the subscription."""
+        if self._feed is not None:
+            self._board.of(self._operator).listeners.discard(self._pump)
+            self._feed = None
+
+    def _start(self, operator: str, qos: QoS, properties: list[tuple[str, str]]) -> None:
+        self.close()  # a second SUBSCRIBE replaces the first
+        board = self._board.of(operator)
+        position = board.last_position
+        for name, value in properties:
+            if name == AFTER_POSITION:
+                position = _position(value)
+        self._operator = operator
+        self._feed = DecisionFeed(
+            board,
+            after_position=position,
+            qos=qos,
+            in_flight_max=self._connect.receive_max,
+            packet_max_bytes=self._connect.max_packet_size,
+            write=self._write,
+        )
+        board.listeners.add(self._pump)
+        self._pump()
+
+    def _pump(self) -> None:
+        if self._feed is None:
+            return
+        try:
+            self._feed.pump()
+        except DecisionsForgotten as error:
+            self._end(DisconnectReasonCode.QUOTA_EXCEEDED, str(error))
+        except DecisionTooLarge as error:
+            self._end(DisconnectReasonCode.PACKET_TOO_LARGE, str(error))
+
+    def _end(self, code: DisconnectReasonCode, reason: str) -> None:
+        self.close()
+        self._on_failure(Refused(code, reason))
+
+
+def _position(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= POSITION_DIGIT_COUNT_MAX:
+        return int(text)
+    raise Refused(
+        DisconnectReasonCode.PROTOCOL_ERROR, f"{AFTER_POSITION} is no position: {text[:40]!r}"
+    )

@@ -1,0 +1,142 @@
+"""Numbers for routes, and columns of what is true of everything that comes by a route."""
+
+from typing import TypeVar
+
+import numpy as np
+
+from phusong.collector.topics import refusal_of_route
+from phusong.kernels.columns import Int64Column
+from phusong.kernels.frame import PayloadKind, Route, encode_envelope_head, encode_route
+from phusong.kernels.reject import TAKEN, Reject
+from phusong.kernels.wire.text import text_hash
+
+Sources = frozenset[tuple[str, str]]
+
+# About 1 KiB each: a million SIMs that send for themselves, four times over.
+ROUTE_COUNT_MAX = 1 << 22
+
+# Metric labels are for Prometheus, which keeps a series for each: operators past these are counted as "other".
+LABEL_OPERATOR_COUNT_MAX = 64
+OPERATOR_OTHER = "other"
+
+# Heads are remembered for the payload sizes a route usually sends.
+HEAD_COUNT_MAX = 64
+
+
+class TooManyRoutes(Exception):
+    """No number is left for a new route."""
+
+
+class Heads:
+    """The bytes before a payload of each length, for one route."""
+
+    __slots__ = ("_heads", "number")
+
+    def __init__(self, number: int) -> None:
+        """Start with no length known."""
+        self.number = number
+        self._heads: dict[int, bytes] = {}
+
+    def head(self, payload_bytes: int) -> bytes:
+        """Return what stands before a payload of a length in the body of a frame."""
+        head = self._heads.get(payload_bytes)
+        if head is None:
+            head = encode_envelope_head(self.number, payload_bytes)
+            if len(self._heads) < HEAD_COUNT_MAX:
+                self._heads[payload_bytes] = head
+        return head
+
+
+class RouteTable:
+    """All routes met by this process. `number` is called on the loop, the columns are read by the worker."""
+
+    def __init__(self, sources: Sources | None = None) -> None:
+        """Start empty; `sources` are the (operator, source) that may send, None for all."""
+        self.routes: list[Route] = []
+        self.labels: list[tuple[int, str]] = []
+        self.identities: list[tuple[str, str]] = []
+        self._heads: list[Heads] = []
+        self._sources = sources
+        self._number_of: dict[Route, int] = {}
+        self._label_of: dict[tuple[int, str], int] = {}
+        self._identity_of: dict[tuple[str, str], int] = {}
+        self._encoded: list[bytes] = []
+        # int64[capacity], one row per route; see `_fill`.
+        self.kind = np.zeros(64, np.int64)
+        self.source = np.zeros(64, np.int64)
+        self.identity = np.zeros(64, np.int64)
+        self.label = np.zeros(64, np.int64)
+        self.reject = np.zeros(64, np.int64)
+
+    def number(self, route: Route) -> int:
+        """Return the number of a route, counted from 1. Raises TooManyRoutes."""
+        number = self._number_of.get(route)
+        if number is None:
+            if len(self.routes) >= ROUTE_COUNT_MAX:
+                raise TooManyRoutes(f"{ROUTE_COUNT_MAX} routes are in use")
+            self.routes.append(route)
+            number = len(self.routes)
+            self._encoded.append(encode_route(number, route))
+            self._heads.append(Heads(number))
+            self._reserve(number + 1)
+            self._fill(number, route)
+            self._number_of[route] = number
+        return number
+
+    def heads(self, number: int) -> Heads:
+        """Return the heads of a route's envelopes."""
+        return self._heads[number - 1]
+
+    def encoded(self, number: int) -> bytes:
+        """Return the bytes of a route in the body of a frame."""
+        return self._encoded[number - 1]
+
+    def identity_number(self, operator: str, source: str) -> int:
+        """Return the number under which a source's sequences are remembered, whatever transport it uses."""
+        return _dense((operator, source), self._identity_of, self.identities)
+
+    def admit(self, sources: Sources | None) -> None:
+        """Change which sources may send."""
+        self._sources = sources
+        for number, route in enumerate(self.routes, start=1):
+            self.reject[number] = self._refusal(route)
+
+    def _fill(self, number: int, route: Route) -> None:
+        self.kind[number] = route.kind
+        self.source[number] = text_hash(route.source)
+        self.identity[number] = self.identity_number(route.operator, route.source)
+        self.reject[number] = self._refusal(route)
+        operator = "" if route.kind == PayloadKind.UNREADABLE else route.operator
+        label = (route.transport, operator)
+        if label not in self._label_of and len(self.labels) >= LABEL_OPERATOR_COUNT_MAX:
+            label = (route.transport, OPERATOR_OTHER)
+        self.label[number] = _dense(label, self._label_of, self.labels)
+
+    def _refusal(self, route: Route) -> int:
+        is_batch = route.kind in (PayloadKind.BATCH, PayloadKind.BATCH_JSON)
+        if is_batch and self._sources is not None:
+            known = (route.operator, route.source) in self._sources
+            return TAKEN if known else Reject.UNKNOWN_SOURCE
+        return refusal_of_route(route)
+
+    def _reserve(self, count: int) -> None:
+        if count <= len(self.kind):
+            return
+        self.kind, self.source = _doubled(self.kind), _doubled(self.source)
+        self.identity, self.label = _doubled(self.identity), _doubled(self.label)
+        self.reject = _doubled(self.reject)
+
+
+def _doubled(column: Int64Column) -> Int64Column:
+    return np.concatenate((column, np.zeros(len(column), np.int64)))
+
+
+Key = TypeVar("Key")
+
+
+def _dense(key: Key, number_of: dict[Key, int], keys: list[Key]) -> int:
+    number = number_of.get(key)
+    if number is None:
+        number = number_of[key] = len(keys)
+        keys.append(key)
+    return number

@@ -1,0 +1,214 @@
+"""The gRPC door: batches in, decisions out. Payloads are passed on as bytes, never parsed into objects here."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, NoReturn, Self
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.code_pb2 import RESOURCE_EXHAUSTED
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from phusong.collector.decisions import DecisionBoard, DecisionsForgotten
+from phusong.collector.intake import RETRY_MS, Intake, Overloaded
+from phusong.collector.journal.writer import JournalFailed
+from phusong.collector.routes import TooManyRoutes
+from phusong.collector.topics import is_slug, route_of_names
+from phusong.kernels.batch_names import batch_names
+from phusong.kernels.frame import Route, Transport
+from phusong.kernels.wire.decode import PAYLOAD_MAX_BYTES
+from phusong.v1.enforcement_pb2 import AcknowledgeRequest, AcknowledgeResponse, WatchRequest
+from phusong.v1.ingest_pb2 import Receipt
+
+INGEST = "phusong.v1.Ingest"
+ENFORCEMENT = "phusong.v1.Enforcement"
+
+# A little over the largest payload, so that one just too large gets a receipt that says so.
+MESSAGE_MAX_BYTES = PAYLOAD_MAX_BYTES + 4096
+
+# Batches of one stream that wait for their commit; HTTP/2 flow control holds back the rest.
+STREAM_IN_FLIGHT_MAX = 256
+
+# What is still on its way when the door closes is given this long.
+GRACE_S = 5.0
+
+Context = Any  # grpc.aio.ServicerContext, which ships no types
+
+
+class GrpcServer:
+    """Listens while its context is entered."""
+
+    def __init__(self, intake: Intake, board: DecisionBoard, host: str, port: int) -> None:
+        """Port 0 takes any free port; `port` says which afterwards."""
+        self.host = host
+        self.port = port
+        self._intake = intake
+        self._board = board
+        self._is_stopping = asyncio.Event()
+        self._tasks: set[asyncio.Future[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Listen. Raises OSError when the port is taken."""
+        self._server = grpc.aio.server(
+            options=(
+                ("grpc.max_receive_message_length", MESSAGE_MAX_BYTES),
+                ("grpc.so_reuseport", 0),
+            )
+        )
+        self._server.add_generic_rpc_handlers((self._ingest(), self._enforcement()))
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (INGEST, ENFORCEMENT, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+        try:
+            self.port = self._server.add_insecure_port(f"{_authority(self.host)}:{self.port}")
+        except RuntimeError as error:
+            raise OSError(f"gRPC cannot listen on {self.host}:{self.port}: {error}") from error
+        await self._server.start()
+        for name in ("", INGEST, ENFORCEMENT):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        self._intake.failure.add_done_callback(self._say_unhealthy)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Take nothing more and answer what was taken."""
+        self._intake.failure.remove_done_callback(self._say_unhealthy)
+        self._is_stopping.set()
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(GRACE_S)
+
+    def _ingest(self) -> Any:
+        return grpc.method_handlers_generic_handler(
+            INGEST,
+            {
+                "Export": grpc.unary_unary_rpc_method_handler(
+                    self._export, response_serializer=Receipt.SerializeToString
+                ),
+                "ExportStream": grpc.stream_stream_rpc_method_handler(
+                    self._export_stream, response_serializer=Receipt.SerializeToString
+                ),
+            },
+        )
+
+    def _enforcement(self) -> Any:
+        return grpc.method_handlers_generic_handler(
+            ENFORCEMENT,
+            {
+                "Watch": grpc.unary_stream_rpc_method_handler(
+                    self._watch, request_deserializer=WatchRequest.FromString
+                ),
+                "Acknowledge": grpc.unary_unary_rpc_method_handler(
+                    self._acknowledge,
+                    request_deserializer=AcknowledgeRequest.FromString,
+                    response_serializer=AcknowledgeResponse.SerializeToString,
+                ),
+            },
+        )
+
+    async def _export(self, payload: bytes, context: Context) -> Receipt:
+        try:
+            return await self._intake.submit(_route(payload), payload)
+        except Overloaded as error:
+            await _abort_overloaded(context, error.retry_ms)
+        except JournalFailed as error:
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, str(error))
+
+    async def _export_stream(
+        self, payloads: AsyncIterator[bytes], context: Context
+    ) -> AsyncIterator[Receipt]:
+        waiting: asyncio.Queue[asyncio.Future[Receipt] | None] = asyncio.Queue(STREAM_IN_FLIGHT_MAX)
+        reader = asyncio.create_task(self._read_stream(payloads, waiting))
+        try:
+            while receipt := await waiting.get():
+                yield await receipt
+            await reader  # raises what ended it
+        except TooManyRoutes:
+            await _abort_overloaded(context, RETRY_MS)
+        except JournalFailed as error:
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, str(error))
+        finally:
+            reader.cancel()
+
+    async def _read_stream(
+        self,
+        payloads: AsyncIterator[bytes],
+        waiting: "asyncio.Queue[asyncio.Future[Receipt] | None]",
+    ) -> None:
+        try:
+            async for payload in payloads:
+                await self._intake.room()
+                await waiting.put(self._intake.send(_route(payload), payload))
+        finally:
+            await waiting.put(None)
+
+    async def _watch(self, request: WatchRequest, context: Context) -> AsyncIterator[bytes]:
+        if not is_slug(request.operator) or request.after_position < 0:
+            await context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                "operator is 1 to 64 of [a-z0-9._-], after_position 0 or more",
+            )
+        try:
+            async for payload in self._board.watch(
+                request.operator, request.after_position, self._is_stopping
+            ):
+                yield payload
+        except DecisionsForgotten as error:
+            await context.abort(grpc.StatusCode.OUT_OF_RANGE, str(error))
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "the service is stopping")
+
+    async def _acknowledge(
+        self, request: AcknowledgeRequest, context: Context
+    ) -> AcknowledgeResponse:
+        if not is_slug(request.operator):
+            await context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, "operator is 1 to 64 of [a-z0-9._-]"
+            )
+        try:
+            count = await self._board.acknowledge(request, Transport.GRPC)
+        except Overloaded as error:
+            await _abort_overloaded(context, error.retry_ms)
+        except JournalFailed as error:
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, str(error))
+        return AcknowledgeResponse(acknowledged_count=count)
+
+    def _say_unhealthy(self, _: object) -> None:
+        for name in ("", INGEST):
+            task = asyncio.ensure_future(
+                self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+            )
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+
+def _route(payload: bytes) -> Route:
+    names = batch_names(payload)
+    return route_of_names(names.operator, names.source, Transport.GRPC)
+
+
+async def _abort(context: Context, code: Any, message: str) -> NoReturn:
+    await context.abort(code, message)
+    raise AssertionError("abort raises")
+
+
+async def _abort_overloaded(context: Context, retry_ms: int) -> NoReturn:
+    """End a call as google.rpc says: not taken, and when to come again."""
+    detail = AnyMessage()
+    delay = Duration()
+    delay.FromMilliseconds(retry_ms)
+    detail.Pack(RetryInfo(retry_delay=delay))
+    message = f"the intake is full; send again in {retry_ms} ms"
+    status = Status(code=RESOURCE_EXHAUSTED, message=message, details=[detail])
+    await context.abort(
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        message,
+        trailing_metadata=(("grpc-status-details-bin", status.SerializeToString()),),
+    )
+    raise AssertionError("abort raises")
+
+
+def _authority(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

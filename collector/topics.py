@@ -1,0 +1,59 @@
+"""Topics and names at the doors: which route a payload came by, or why the name is none of ours."""
+
+import re
+
+from phusong.kernels.frame import PayloadKind, Route, Transport
+from phusong.kernels.reject import TAKEN, Reject
+
+TOPIC_ROOT = "phusong/v1"
+# The rule of telemetry.proto for operators and sources.
+SLUG = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
+BATCH_TOPIC = re.compile(
+    rf"{TOPIC_ROOT}/(?P<operator>[^/]+)/(?P<source>[^/]*)/batch(?P<json>/json)?", re.DOTALL
+)
+
+# What is kept of a name or topic that is none of ours: enough to recognise who sent it.
+NAME_LENGTH_MAX = 64
+TOPIC_LENGTH_MAX = 256
+
+
+def is_slug(name: str) -> bool:
+    """Tell whether a name may be an operator or a source."""
+    return SLUG.fullmatch(name) is not None
+
+
+def decisions_topic(operator: str) -> str:
+    """Return the topic on which an operator's decisions go out."""
+    return f"{TOPIC_ROOT}/{operator}/decisions"
+
+
+def route_of_topic(topic: str, transport: Transport, principal: str = "") -> Route:
+    """Return the route of a payload published on a topic; its kind is UNREADABLE when the topic is none of ours."""
+    match = BATCH_TOPIC.fullmatch(topic)
+    if match is None:
+        return Route("", topic[:TOPIC_LENGTH_MAX], principal, transport, PayloadKind.UNREADABLE)
+    kind = PayloadKind.BATCH_JSON if match["json"] else PayloadKind.BATCH
+    return route_of_names(match["operator"], match["source"], transport, kind, principal)
+
+
+def route_of_names(
+    operator: str,
+    source: str,
+    transport: Transport,
+    kind: PayloadKind = PayloadKind.BATCH,
+    principal: str = "",
+) -> Route:
+    """Return the route of a payload from a named source; UNREADABLE when a name is not allowed."""
+    if not (is_slug(operator) and is_slug(source)):
+        operator, source = operator[:NAME_LENGTH_MAX], source[:NAME_LENGTH_MAX]
+        kind = PayloadKind.UNREADABLE
+    return Route(operator, source, principal, transport, kind)
+
+
+def refusal_of_route(route: Route) -> int:
+    """Return why everything that came by a route is refused, TAKEN when it is not."""
+    if route.kind != PayloadKind.UNREADABLE:
+        return TAKEN
+    if not route.operator and route.transport in (Transport.MQTT, Transport.MQTT_BROKER):
+        return Reject.BAD_TOPIC
+    return Reject.BAD_SOURCE if is_slug(route.operator) else Reject.BAD_OPERATOR
