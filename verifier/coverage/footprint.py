@@ -1,0 +1,77 @@
+"""The ground of all sites as arrays: parts to locate readings in, and how many place cells each has."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from phusong.kernels.columns import Int64Column
+from phusong.kernels.identity import KeyTable
+from phusong.kernels.locate import PartIndex, Parts, index_parts, write_places
+from phusong.verifier.registry.plane import corners_m, degree_east_m
+from phusong.verifier.registry.sites import SitePart, SiteRegister
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Footprints:
+    """Parts of all sites in the order of sites and then of parts; rows of `Parts` throughout."""
+
+    parts: Parts
+    index: PartIndex
+    names: tuple[str, ...]
+    site_row: Int64Column  # into SiteRegister.sites
+    part_start: Int64Column  # parts of a site: part_start[site] .. part_start[site + 1]
+    place_count: Int64Column  # place cells of each part: the finite population of its verdict
+    squares: KeyTable  # the larger squares of all parts, by (part, square east, square north)
+    square_place_count: Int64Column  # place cells of a part's footprint in each of its squares
+
+
+def footprints_of(register: SiteRegister, cell_size_m: int, square_cells: int) -> Footprints:
+    """Return the ground of a register; a square is `square_cells` place cells wide."""
+    site_row = [row for row, site in enumerate(register.sites) for _ in site.parts]
+    part_count = np.array([len(site.parts) for site in register.sites], np.int64)
+    named = [part for site in register.sites for part in site.parts]
+    parts = parts_of(named, cell_size_m)
+    squares = KeyTable(3)
+    place_count = np.zeros(len(named), np.int64)
+    square_row = [np.empty(0, np.int64)]
+    for p in range(len(named)):
+        east, north = places_of(parts, p)
+        place_count[p] = len(east)
+        part = np.full(len(east), p, np.int64)
+        square_row.append(squares.rows_of(part, east // square_cells, north // square_cells))
+    return Footprints(
+        parts=parts,
+        index=index_parts(parts),
+        names=tuple(part.name for part in named),
+        site_row=np.array(site_row, np.int64),
+        part_start=np.concatenate((np.zeros(1, np.int64), np.cumsum(part_count))),
+        place_count=place_count,
+        squares=squares,
+        square_place_count=np.bincount(np.concatenate(square_row)).astype(np.int64),
+    )
+
+
+def places_of(parts: Parts, part: int) -> tuple[Int64Column, Int64Column]:
+    """Return the place cells of a part's footprint, as cells east and north of its centre."""
+    nothing = np.empty(0, np.int64)
+    count = write_places(part, parts, nothing, nothing)
+    east, north = np.empty(count, np.int64), np.empty(count, np.int64)
+    write_places(part, parts, east, north)
+    return east, north
+
+
+def parts_of(parts: list[SitePart], cell_size_m: int) -> Parts:
+    """Return parts as arrays, polygon corners in metres of each part's own plane."""
+    corners = [corners_m(p.polygon, p.latitude_deg, p.longitude_deg) for p in parts]
+    flat = np.array([corner for part in corners for corner in part], np.float64).reshape(-1, 2)
+    corner_count = np.array([len(part) for part in corners], np.int64)
+    return Parts(
+        latitude_deg=np.array([part.latitude_deg for part in parts], np.float64),
+        longitude_deg=np.array([part.longitude_deg for part in parts], np.float64),
+        extent_m=np.array([part.extent_m for part in parts], np.float64),
+        degree_east_m=np.array([degree_east_m(part.latitude_deg) for part in parts], np.float64),
+        vertex_start=np.concatenate((np.zeros(1, np.int64), np.cumsum(corner_count))),
+        vertex_east_m=flat[:, 0].copy(),
+        vertex_north_m=flat[:, 1].copy(),
+        cell_size_m=float(cell_size_m),
+    )

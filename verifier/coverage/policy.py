@@ -1,0 +1,140 @@
+"""What is asked of coverage, as data. The file is the law, this module only reads it strictly.
+
+A policy is a TOML file like `plan3667-mobile-internet.toml`. Every key must be there, no other may be, and
+each number must be possible; every error names the key, what was found and what was expected.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from phusong.kernels.bins import FLOOR_COUNT, SENSITIVITIES_DB
+from phusong.kernels.columns import Float64Column
+from phusong.kernels.radio import RAT_LAST, RAT_NAMES
+from phusong.verifier.coverage.policy_rules import KeyErrors, check_together, read_table
+from phusong.verifier.coverage.terms import (
+    Device,
+    Header,
+    Minimum,
+    Place,
+    Service,
+    Share,
+    Technology,
+    Time,
+)
+from phusong.verifier.registry.sources import LineError
+
+DEFAULT_FILE = "plan3667-mobile-internet.toml"
+TABLES = {
+    "share": Share,
+    "place": Place,
+    "time": Time,
+    "minimum": Minimum,
+    "device": Device,
+    "service": Service,
+}
+# A policy is read by people; 64 KiB is already a book.
+CONTENT_MAX_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Policy(Header):
+    """One policy. `digest` is the SHA-256 of its content, whatever the layout and comments of its file."""
+
+    technologies: tuple[Technology, ...]
+    share: Share
+    place: Place
+    time: Time
+    minimum: Minimum
+    device: Device
+    service: Service
+    digest: str
+
+    @property
+    def counted_rats(self) -> tuple[int, ...]:
+        """The technologies that count, as numbers of the wire, in the order of the policy."""
+        return tuple(RAT_NAMES.index(t.rat) for t in self.technologies if t.counts)
+
+    def technology(self, rat: int) -> Technology:
+        """Return what is asked of a technology. Raises KeyError where nothing is."""
+        for technology in self.technologies:
+            if technology.rat == RAT_NAMES[rat]:
+                return technology
+        raise KeyError(rat)
+
+    def floors_dbm(self) -> Float64Column:
+        """Return the floors of each technology, shape (technologies, FLOOR_COUNT): the policy's, then what else is told.
+
+        A technology that does not count, and a floor that is not asked, is +inf: nothing meets it.
+        """
+        floors = np.full((RAT_LAST + 1, FLOOR_COUNT), np.inf)
+        for rat in self.counted_rats:
+            asked = self.technology(rat)
+            row = [asked.floor_dbm, *(asked.floor_dbm + db for db in SENSITIVITIES_DB)]
+            row += asked.reported_tiers_dbm
+            floors[rat, : len(row)] = row
+        return floors
+
+
+def default_policy() -> Policy:
+    """Return the policy that ships with the service."""
+    policy = read_policy(resources.files(__package__ or "").joinpath(DEFAULT_FILE).read_bytes())
+    assert isinstance(policy, Policy), policy
+    return policy
+
+
+def read_policy(content: bytes) -> Policy | list[LineError]:
+    """Return the policy in a TOML file, or every error found in it."""
+    if len(content) > CONTENT_MAX_BYTES:
+        return [LineError(1, "", f"{len(content)} bytes; expected at most {CONTENT_MAX_BYTES}")]
+    try:
+        text = content.decode("utf-8-sig")
+        document = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        return [LineError(1, "", f"byte {error.start} is not UTF-8; save the file as UTF-8")]
+    except tomllib.TOMLDecodeError as error:
+        return [LineError(1, "", f"not TOML: {error}")]
+    errors = KeyErrors(text)
+    terms = _read_terms(document, errors)
+    if not errors.found:
+        check_together(terms, errors)
+    if errors.found:
+        return errors.found
+    return Policy(**terms, digest=_digest_of(document))
+
+
+def _read_terms(document: dict[str, Any], errors: KeyErrors) -> dict[str, Any]:
+    terms = read_table("", Header, {k: v for k, v in document.items() if not _is_table(k)}, errors)
+    technologies = document.get("technologies")
+    if not isinstance(technologies, list) or not technologies:
+        errors.add("technologies", technologies, "at least one [[technologies]] table")
+        technologies = []
+    terms["technologies"] = tuple(
+        Technology(**read_table(f"technologies[{i}]", Technology, table, errors))
+        for i, table in enumerate(technologies)
+    )
+    for name, record in TABLES.items():
+        terms[name] = record(**read_table(name, record, document.get(name), errors))
+    return terms
+
+
+def _is_table(key: str) -> bool:
+    return key == "technologies" or key in TABLES
+
+
+def _digest_of(document: dict[str, Any]) -> str:
+    """Return the SHA-256 of a document's JSON with sorted keys and no space."""
+    text = json.dumps(
+        document,
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        default=dt.date.isoformat,
+    )
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,59 @@
+"""A verdict as it leaves the verifier. The fields are those of `phusong coverage --format json`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What is known of a site, an operator and a technology. "Not enough" is an answer."""
+
+    UNTESTED = "UNTESTED"  # nothing that counts was measured
+    INSUFFICIENT = "INSUFFICIENT"  # measured, and not enough to say
+    COVERED = "COVERED"
+    NOT_COVERED = "NOT_COVERED"
+    CONFLICTED = "CONFLICTED"  # sources contradict each other beyond chance
+    STALE = "STALE"  # was covered; the evidence is older than its validity
+    DISPUTED = "DISPUTED"  # laid over another verdict while a dispute about it is open
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much evidence a verdict rests on, over all parts of the site.
+
+    `effective`: how many independent place cells the surveyed ones are worth, all parts together.
+    """
+
+    raw: int
+    bins: int
+    clusters: int
+    effective: float
+    devices: int
+    windows: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class SiteVerdict:
+    """The verdict on one site, operator and technology.
+
+    Share, bounds and design effect are those of the surveyed part that decides, the weakest one; None where
+    nothing was measured. Times are ISO 8601 in UTC. `missing` says what evidence would decide.
+    """
+
+    site_code: str
+    name: str
+    province_code: str
+    list: str
+    operator: str
+    technology: str
+    verdict: Verdict
+    reason: str
+    counts: Counts
+    design_effect: float | None
+    share: float | None
+    lower_bound: float | None
+    upper_bound: float | None
+    median_level_dbm: int | None
+    first_observed: str | None
+    last_observed: str | None
+    missing: tuple[str, ...]

@@ -1,0 +1,205 @@
+"""From findings to rows: one per site, operator and technology, and one where nothing was measured."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from phusong.kernels.columns import BoolColumn
+from phusong.kernels.days import DAY_MS
+from phusong.kernels.radio import RAT_NAMES
+from phusong.kernels.wire.text import text_hash
+from phusong.verifier.coverage import wording
+from phusong.verifier.coverage.cells import CellState
+from phusong.verifier.coverage.figures import (
+    Evidence,
+    Ground,
+    RowKey,
+    asides_of,
+    medians,
+    site_counts,
+)
+from phusong.verifier.coverage.policy import Policy
+from phusong.verifier.coverage.records import Counts, SiteVerdict, Verdict
+from phusong.verifier.coverage.survey import Survey, survey_bins
+from phusong.verifier.coverage.verdict import (
+    PartFinding,
+    Sample,
+    contradicts_claim,
+    judge_parts,
+    judge_site,
+)
+from phusong.verifier.registry.sites import Site
+
+NOTHING = Counts(raw=0, bins=0, clusters=0, effective=0.0, devices=0, windows=0, days=0)
+
+
+def judge_sites(
+    ground: Ground, evidence: Evidence, cells: CellState, as_of_ms: int
+) -> list[SiteVerdict]:
+    """Return all rows, ordered by site, operator and technology.
+
+    Evidence within its validity decides. Where there is none, or not enough, older evidence that once proved
+    coverage makes the row STALE.
+    """
+    policy = ground.policy
+    valid_from_ms = as_of_ms - policy.time.validity_days * DAY_MS
+    is_known = evidence.counts.first_time_ms <= as_of_ms
+    is_valid = evidence.counts.last_time_ms > valid_from_ms
+    fresh = _rows_of(ground, evidence, cells, is_known & is_valid, (valid_from_ms, as_of_ms))
+    old = _rows_of(ground, evidence, cells, is_known & ~is_valid, (0, valid_from_ms))
+    rows = {key: _expired(row, policy) for key, row in old.items()}
+    for key, row in fresh.items():
+        was_covered = key in old and old[key].verdict is Verdict.COVERED
+        if not (was_covered and row.verdict is Verdict.INSUFFICIENT):
+            rows[key] = row
+    rows |= _untested_rows(ground, evidence, as_of_ms, set(rows))
+    order = {rat: rank for rank, rat in enumerate(policy.counted_rats)}
+    return [rows[key] for key in sorted(rows, key=lambda k: (k.site, k.operator, order[k.rat]))]
+
+
+def _rows_of(
+    ground: Ground,
+    evidence: Evidence,
+    cells: CellState,
+    is_chosen: BoolColumn,
+    span_ms: tuple[int, int],
+) -> dict[RowKey, SiteVerdict]:
+    survey = survey_bins(evidence.keys, evidence.counts, is_chosen, ground.policy)
+    sample, findings = judge_parts(survey, ground.footprints, ground.policy)
+    by_row: dict[RowKey, list[PartFinding]] = defaultdict(list)
+    for finding in findings:
+        by_row[_row_key(ground, survey, finding.group)].append(finding)
+    counts = site_counts(ground, survey, sample, by_row)
+    levels = medians(ground, evidence, span_ms)
+    claims = cells.site_claims()
+    rows = {}
+    for key, parts in by_row.items():
+        row = _row_of(ground, survey, sample, key, parts)
+        claim = claims.get((text_hash(row.site_code), row.operator))
+        silent = sum(int(survey.groups.silent_bin_count[p.group]) for p in parts)
+        if claim and claim.is_on_air and contradicts_claim(row.verdict, silent, counts[key].bins):
+            row = _contradicted(row)
+        rows[key] = replace(row, counts=counts[key], median_level_dbm=levels.get(key))
+    return rows
+
+
+def _row_key(ground: Ground, survey: Survey, group: int) -> RowKey:
+    groups = survey.groups
+    site = int(ground.footprints.site_row[groups.part[group]])
+    return RowKey(site, ground.operators[int(groups.operator[group])], int(groups.rat[group]))
+
+
+def _row_of(
+    ground: Ground, survey: Survey, sample: Sample, key: RowKey, findings: list[PartFinding]
+) -> SiteVerdict:
+    site, names = ground.sites.sites[key.site], ground.footprints.names
+    verdict = judge_site(findings, len(site.parts))
+    worst = min(findings, key=lambda f: (f.verdict is not verdict, f.lower_bound, f.part))
+    reason = wording.verdict_reason(verdict, sample, survey.groups, worst.group, ground.policy)
+    if len(site.parts) > 1:
+        reason = wording.in_part(names[worst.part], reason)
+    if key.operator not in site.operators:
+        reason += wording.not_responsible(key.operator)
+    missing = [words for finding in findings for words in finding.missing]
+    missing += _missing_parts(ground, key.site, {finding.part for finding in findings})
+    group = [finding.group for finding in findings]
+    return SiteVerdict(
+        **_identity(site),
+        operator=key.operator,
+        technology=RAT_NAMES[key.rat],
+        verdict=verdict,
+        reason=reason,
+        counts=NOTHING,
+        design_effect=round(float(sample.design_effect[worst.group]), 3),
+        share=round(float(sample.share[worst.group]), 6),
+        lower_bound=worst.lower_bound,
+        upper_bound=worst.upper_bound,
+        median_level_dbm=None,
+        first_observed=time_text(int(survey.groups.first_time_ms[group].min())),
+        last_observed=time_text(int(survey.groups.last_time_ms[group].max())),
+        missing=tuple(missing),
+    )
+
+
+def _missing_parts(ground: Ground, site: int, surveyed: set[int]) -> Iterator[str]:
+    footprints, policy = ground.footprints, ground.policy
+    parts = range(int(footprints.part_start[site]), int(footprints.part_start[site + 1]))
+    for part in parts:
+        if part in surveyed:
+            continue
+        place_count = int(footprints.place_count[part])
+        words = wording.too_small(policy.place.cell_size_m)
+        if place_count:
+            words = wording.unsurveyed(place_count, policy)
+        yield wording.in_part(footprints.names[part], words) if len(parts) > 1 else words
+
+
+def _contradicted(row: SiteVerdict) -> SiteVerdict:
+    return replace(
+        row,
+        verdict=Verdict.CONFLICTED,
+        reason=row.reason + wording.claimed_on_air(),
+        missing=(*row.missing, wording.claim_to_explain()),
+    )
+
+
+def _expired(row: SiteVerdict, policy: Policy) -> SiteVerdict:
+    """Return what a row is worth once all its evidence has expired."""
+    verdict = Verdict.STALE if row.verdict is Verdict.COVERED else Verdict.INSUFFICIENT
+    return replace(
+        row,
+        verdict=verdict,
+        reason=row.reason + wording.expired(verdict, policy),
+        missing=(*row.missing, wording.renew(policy)),
+    )
+
+
+def _untested_rows(
+    ground: Ground, evidence: Evidence, as_of_ms: int, tested: set[RowKey]
+) -> dict[RowKey, SiteVerdict]:
+    """Return a row for every responsible operator of whom nothing that counts was measured."""
+    policy = ground.policy
+    aside = asides_of(ground, evidence, as_of_ms)
+    done = {(key.site, key.operator) for key in tested}
+    first = policy.counted_rats[0]
+    rows = {}
+    for number, site in enumerate(ground.sites.sites):
+        for operator in site.operators:
+            if (number, operator) in done:
+                continue
+            parts = _missing_parts(ground, number, set())
+            rows[RowKey(number, operator, first)] = SiteVerdict(
+                **_identity(site),
+                operator=operator,
+                technology=RAT_NAMES[first],
+                verdict=Verdict.UNTESTED,
+                reason=wording.untested_reason(operator, aside[number, operator], policy),
+                counts=NOTHING,
+                design_effect=None,
+                share=None,
+                lower_bound=None,
+                upper_bound=None,
+                median_level_dbm=None,
+                first_observed=None,
+                last_observed=None,
+                missing=tuple(parts),
+            )
+    return rows
+
+
+def _identity(site: Site) -> dict[str, Any]:
+    return {
+        "site_code": site.code,
+        "name": site.name,
+        "province_code": site.province_code,
+        "list": site.list,
+    }
+
+
+def time_text(time_ms: int) -> str:
+    """Return a Unix time as ISO 8601 in UTC, to the millisecond only where it has any."""
+    moment = datetime.fromtimestamp(time_ms // 1000, UTC).replace(microsecond=time_ms % 1000 * 1000)
+    digits = "milliseconds" if time_ms % 1000 else "seconds"
+    return moment.isoformat(timespec=digits).replace("+00:00", "Z")

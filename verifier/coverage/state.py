@@ -1,0 +1,181 @@
+"""What has been measured where: the state coverage verdicts are taken from.
+
+New, add, merge, export and restore; order, cuts and the tree of merges change nothing. Verdicts are asked of it
+and change nothing either.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phusong.kernels.bins import BinCounts, BinKeys, BinReadings, Bins
+from phusong.kernels.columns import Float64Column, Int64Column, SignalReadings
+from phusong.kernels.days import ICT_OFFSET_MS
+from phusong.kernels.locate import Located, locate_readings
+from phusong.kernels.radio import (
+    RAT_LAST,
+    ROLE_NEIGHBOUR,
+    SERVICE_EMERGENCY_ONLY,
+    SERVICE_NONE,
+    levels_of,
+)
+from phusong.kernels.reject import TAKEN, Reject
+from phusong.kernels.tally import Tally
+from phusong.verifier.coverage.cells import CellState
+from phusong.verifier.coverage.figures import Evidence, Ground
+from phusong.verifier.coverage.footprint import footprints_of
+from phusong.verifier.coverage.networks import OPERATOR_UNKNOWN, Networks, operator_names
+from phusong.verifier.coverage.policy import Policy
+from phusong.verifier.coverage.records import SiteVerdict
+from phusong.verifier.coverage.report import judge_sites
+from phusong.verifier.names import Names
+from phusong.verifier.registry.sites import SiteRegister
+
+HOUR_MS = 3_600_000
+HOURS_PER_DAY = 24
+
+
+class CoverageState:
+    """Bins, levels and what was set aside, for one register of sites and one policy."""
+
+    def __init__(self, sites: SiteRegister, policy: Policy) -> None:
+        """Start with nothing measured."""
+        self.sites = sites
+        self.policy = policy
+        self.footprints = footprints_of(
+            sites, policy.place.cell_size_m, policy.place.cluster_size_m // policy.place.cell_size_m
+        )
+        self.bins = Bins()
+        self.levels = Tally(5)  # part, operator, rat, window, level in whole dBm
+        self.aside = Tally(4)  # part, operator, rat, window: taken and not judged
+        self.elsewhere_count = 0  # readings that lie in no site
+        self._networks = Networks()
+        self._floors_dbm = policy.floors_dbm()
+        self._is_counted = np.zeros(RAT_LAST + 1, np.bool_)
+        self._is_counted[list(policy.counted_rats)] = True
+
+    def add(
+        self,
+        readings: SignalReadings,
+        time_ms: Int64Column,
+        route_operator: Int64Column,
+        operators: Names,
+        reason: Int64Column,
+    ) -> None:
+        """Count the rows whose reason is 0, and write the reason of those that say nothing of a place.
+
+        `time_ms` is the time a row counts under; `route_operator` its route's operator as a row of `operators`.
+        """
+        operator = self._networks.operators_of(readings, route_operator, operators)
+        self._refuse(readings, operator, reason)
+        taken = np.flatnonzero(reason == TAKEN)
+        located = locate_readings(
+            readings.latitude_deg[taken],
+            readings.longitude_deg[taken],
+            self.footprints.parts,
+            self.footprints.index,
+        )
+        self.elsewhere_count += len(taken) - len(np.unique(located.reading))
+        row = taken[located.reading]
+        rat, level_dbm = self._heard(readings, row)
+        self._count(
+            located=located,
+            operator=operator[row],
+            rat=rat,
+            level_dbm=level_dbm,
+            time_ms=time_ms[row],
+            device_key=readings.device_key[row],
+        )
+
+    def merge(self, other: "CoverageState") -> None:
+        """Add what another state of the same sites and policy has counted."""
+        assert self.sites == other.sites, "states of one register are merged"
+        assert self.policy == other.policy, "states of one policy are merged"
+        self.bins.merge(other.bins)
+        self.levels.merge(other.levels)
+        self.aside.merge(other.aside)
+        self.elsewhere_count += other.elsewhere_count
+
+    def export(self) -> dict[str, NDArray[Any]]:
+        """Return everything counted, in an order that does not depend on how it came in."""
+        keys, counts = self.bins.export()
+        arrays: dict[str, NDArray[Any]] = {**keys._asdict(), **counts._asdict()}
+        arrays["level_keys"], arrays["level_count"] = self.levels.export()
+        arrays["aside_keys"], arrays["aside_count"] = self.aside.export()
+        arrays["elsewhere_count"] = np.array([self.elsewhere_count], np.int64)
+        return arrays
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Become what was exported by a state of the same sites and policy."""
+        self.bins.restore(
+            BinKeys(*(arrays[name] for name in BinKeys._fields)),
+            BinCounts(*(arrays[name] for name in BinCounts._fields)),
+        )
+        self.levels.restore(arrays["level_keys"], arrays["level_count"])
+        self.aside.restore(arrays["aside_keys"], arrays["aside_count"])
+        self.elsewhere_count = int(arrays["elsewhere_count"][0])
+
+    def verdicts(
+        self, as_of_ms: int, operators: Names, cells: CellState | None = None
+    ) -> list[SiteVerdict]:
+        """Return the verdict of every site, operator and technology, ordered by them.
+
+        Bins and windows that begin after `as_of_ms` are left out. A state that must not know what came later within
+        the window is built from the rows until then.
+        """
+        ground = Ground(self.sites, self.footprints, self.policy, operator_names(operators))
+        evidence = Evidence(*self.bins.export(), *self.levels.export(), *self.aside.export())
+        return judge_sites(ground, evidence, cells or CellState(), as_of_ms)
+
+    def _refuse(self, readings: SignalReadings, operator: Int64Column, reason: Int64Column) -> None:
+        accuracy_max_m = self.policy.place.position_accuracy_max_m
+        rules = (
+            (readings.cell_role == ROLE_NEIGHBOUR, Reject.NOT_A_SERVING_CELL),
+            (readings.position_accuracy_m > accuracy_max_m, Reject.POSITION_INACCURATE),
+            (operator == OPERATOR_UNKNOWN, Reject.SERVING_NETWORK_UNKNOWN),
+        )
+        for is_broken, why in rules:
+            reason[is_broken & (reason == TAKEN)] = why
+
+    def _heard(
+        self, readings: SignalReadings, row: Int64Column
+    ) -> tuple[Int64Column, Float64Column]:
+        """Return technology and level of readings; silence is heard on the technology asked for first."""
+        state = readings.service_state[row]
+        is_silent = (state == SERVICE_NONE) | (state == SERVICE_EMERGENCY_ONLY)
+        rat = np.where(is_silent, self.policy.counted_rats[0], readings.rat[row])
+        return rat, np.where(is_silent, np.nan, levels_of(readings)[row])
+
+    def _count(
+        self,
+        *,
+        located: Located,
+        operator: Int64Column,
+        rat: Int64Column,
+        level_dbm: Float64Column,
+        time_ms: Int64Column,
+        device_key: Int64Column,
+    ) -> None:
+        time = self.policy.time
+        hour = (time_ms + ICT_OFFSET_MS) // HOUR_MS
+        window = hour // time.window_hours
+        hour_of_day = hour % HOURS_PER_DAY
+        is_judged = (
+            (hour_of_day >= time.measuring_hour_first)
+            & (hour_of_day < time.measuring_hour_end)
+            & self._is_counted[rat]
+        )
+        keys = BinKeys(
+            located.part, operator, rat, located.cell_east, located.cell_north, window, device_key
+        )
+        aside = ~is_judged
+        self.aside.add(located.part[aside], operator[aside], rat[aside], window[aside])
+        judged = BinKeys(*(column[is_judged] for column in keys))
+        heard = BinReadings(level_dbm[is_judged], time_ms[is_judged])
+        self.bins.add(judged, heard, self._floors_dbm)
+        has_level = is_judged & ~np.isnan(level_dbm)
+        level = np.floor(level_dbm[has_level] + 0.5).astype(np.int64)
+        self.levels.add(
+            located.part[has_level], operator[has_level], rat[has_level], window[has_level], level
+        )

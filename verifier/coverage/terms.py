@@ -1,0 +1,91 @@
+"""The terms of a policy, one record per table of its file."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a policy is called and when it holds; `effective_until` is None while it is open."""
+
+    id: str
+    title: str
+    effective_from: dt.date
+    effective_until: dt.date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Technology:
+    """A technology and the level it must reach, in dBm of its own kind."""
+
+    rat: str
+    counts: bool
+    floor_dbm: int
+    reported_tiers_dbm: tuple[int, ...]
+    source: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The share of the footprint that must meet the floor, and how sure a verdict must be."""
+
+    permille: int
+    confidence_permille: int
+    source: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The squares ground is divided into, and how well a reading must know where it was."""
+
+    cell_size_m: int
+    cluster_size_m: int
+    position_accuracy_max_m: int
+    source: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """Windows of the Vietnam day, hours that are judged, and how long evidence is valid."""
+
+    window_hours: int
+    measuring_hour_first: int
+    measuring_hour_end: int
+    validity_days: int
+    source: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """Evidence below which no verdict is given."""
+
+    devices: int
+    windows: int
+    window_gap_hours: int
+    days: int
+    places_permille: int
+    reach_permille: int
+    source: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What one device can contribute at most."""
+
+    windows_per_place_max: int
+    source: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is asked besides the level."""
+
+    criterion: str
+    source: str
+    verified: bool
