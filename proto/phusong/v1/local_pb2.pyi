@@ -1,4 +1,3 @@
-from phusong.v1 import ingest_pb2 as _ingest_pb2
 from phusong.v1 import journal_pb2 as _journal_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message

@@ -3,8 +3,6 @@
 import grpc
 import warnings
 
-from phusong.v1 import ingest_pb2 as phusong_dot_v1_dot_ingest__pb2
-from phusong.v1 import local_pb2 as phusong_dot_v1_dot_local__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -24,82 +22,3 @@ if _version_not_supported:
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
-
-
-class LocalIntakeStub:
-    """Served on a Unix socket inside the data folder, which only its owner may enter: who can
-    open the socket could as well write the journal. Not part of the public face.
-    """
-
-    def __init__(self, channel):
-        """Constructor.
-
-        Args:
-            channel: A grpc.Channel.
-        """
-        self.Submit = channel.unary_unary(
-                '/phusong.v1.LocalIntake/Submit',
-                request_serializer=phusong_dot_v1_dot_local__pb2.LocalPayload.SerializeToString,
-                response_deserializer=phusong_dot_v1_dot_ingest__pb2.Receipt.FromString,
-                _registered_method=True)
-
-
-class LocalIntakeServicer:
-    """Served on a Unix socket inside the data folder, which only its owner may enter: who can
-    open the socket could as well write the journal. Not part of the public face.
-    """
-
-    def Submit(self, request, context):
-        """Journals one payload with the route it came by, as the service itself would.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-
-def add_LocalIntakeServicer_to_server(servicer, server):
-    rpc_method_handlers = {
-            'Submit': grpc.unary_unary_rpc_method_handler(
-                    servicer.Submit,
-                    request_deserializer=phusong_dot_v1_dot_local__pb2.LocalPayload.FromString,
-                    response_serializer=phusong_dot_v1_dot_ingest__pb2.Receipt.SerializeToString,
-            ),
-    }
-    generic_handler = grpc.method_handlers_generic_handler(
-            'phusong.v1.LocalIntake', rpc_method_handlers)
-    server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('phusong.v1.LocalIntake', rpc_method_handlers)
-
-
- # This class is part of an EXPERIMENTAL API.
-class LocalIntake:
-    """Served on a Unix socket inside the data folder, which only its owner may enter: who can
-    open the socket could as well write the journal. Not part of the public face.
-    """
-
-    @staticmethod
-    def Submit(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/phusong.v1.LocalIntake/Submit',
-            phusong_dot_v1_dot_local__pb2.LocalPayload.SerializeToString,
-            phusong_dot_v1_dot_ingest__pb2.Receipt.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
