@@ -15,10 +15,10 @@ REMEDY = (
     "(HMAC of the IMSI under a key the operator keeps)"
 )
 
-# An IMSI of Vietnam, and a telephone number of Vietnam with its country code. A key made by HMAC looks like one of them
+# An IMSI of Vietnam, and a telephone number of Vietnam. A key made by HMAC looks like one of them
 # once in ten million keys; a column of IMSIs always does.
 _IMSI = r"^452\d{12}$"
-_MSISDN = r"^(\+|00)?84[35789]\d{8}$"
+_MSISDN = r"^((\+|00)?84|0)[35789]\d{8}$"
 # The number of a SIM card. One key in 20,000 begins like this, so most of a column must.
 _ICCID = r"^8984\d{14,16}$"
 

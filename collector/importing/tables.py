@@ -197,10 +197,9 @@ def text_of(column: pl.Series) -> pl.Series:
         if kind.time_zone:
             return column.dt.epoch("ms").cast(pl.String)
         return column.dt.strftime("%Y-%m-%dT%H:%M:%S%.3f")
-    if isinstance(kind, pl.Array):
-        column = column.arr.to_list()
-    if isinstance(kind, (pl.List, pl.Array)):
-        return column.cast(pl.List(pl.String)).list.join(" ")
+    if isinstance(kind, (pl.List, pl.Array)) and pl.Series([], dtype=kind.inner).dtype.is_integer():
+        counts = column.cast(pl.List(kind.inner)).cast(pl.List(pl.String))
+        return counts.list.join(" ", ignore_nulls=False)
     if kind.is_float():
         return _float_text(column)
     if kind.is_numeric() or kind in TEXT_LIKE:
