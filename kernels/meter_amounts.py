@@ -1,0 +1,116 @@
+"""Adding an interval's bytes to the days of a SIM and of a source, or taking them back."""
+
+from typing import NamedTuple
+
+from phusong.kernels.columns import Int
+from phusong.kernels.days import ict_day
+from phusong.kernels.jit import kernel
+from phusong.kernels.meter_split import SPLIT_MAX_MS, is_split, last_day_of, part_of_day
+from phusong.kernels.meter_tables import (
+    A_DOWNLINK,
+    A_UPLINK,
+    C_CHANGED,
+    D_CROSSED_TIME,
+    D_DAY,
+    D_INDETERMINATE,
+    D_MARKS,
+    D_METERED,
+    D_OLDER,
+    D_ZERO_RATED,
+    IS_CHANGED,
+    LEVEL_MASK,
+    M_NEWEST,
+    NONE,
+    Tables,
+    account_of,
+    sim_day_of,
+)
+
+TRAFFIC_CLASS_ZERO_RATED = 2
+
+
+class Owner(NamedTuple):
+    """Whose bytes they are."""
+
+    sim: Int
+    source: Int
+    is_zero_rated: bool
+
+
+@kernel
+def add_part(
+    t: Tables, owner: Owner, day: Int, part_bytes: Int, up_bytes: Int, indeterminate_bytes: Int
+) -> None:
+    """Add bytes (or take them back, when negative) to one day of a SIM and of its source."""
+    row = sim_day_of(t, owner.sim, day)
+    if owner.is_zero_rated:
+        t.sim_days[row, D_ZERO_RATED] += part_bytes
+    else:
+        t.sim_days[row, D_METERED] += part_bytes
+        t.sim_days[row, D_INDETERMINATE] += indeterminate_bytes
+    account = account_of(t, owner.source, day)
+    t.accounts[account, A_UPLINK] += up_bytes
+    t.accounts[account, A_DOWNLINK] += part_bytes - up_bytes
+
+
+@kernel
+def add_interval(
+    t: Tables, owner: Owner, whole_bytes: Int, up_bytes: Int, from_ms: Int, until_ms: Int, sign: Int
+) -> Int:
+    """Add (sign 1) or take back (sign -1) the bytes of an interval; return the first day it touches.
+
+    An interval with a midnight inside is split by time, and every part of it is INDETERMINATE. One with no
+    length counts on the day of its end.
+    """
+    last = last_day_of(from_ms, until_ms)
+    if not is_split(from_ms, until_ms):
+        add_part(t, owner, last, sign * whole_bytes, sign * up_bytes, 0)
+        return last
+    if until_ms - from_ms > SPLIT_MAX_MS:
+        add_part(t, owner, last, sign * whole_bytes, sign * up_bytes, sign * whole_bytes)
+        return last
+    first = ict_day(from_ms)
+    if whole_bytes == 0:
+        return last
+    for day in range(first, last + 1):
+        part = part_of_day(whole_bytes, from_ms, until_ms, day)
+        # The uplink's own shares need not round as the whole's do; the downlink takes the rest.
+        up = part_of_day(up_bytes, from_ms, until_ms, day)
+        add_part(t, owner, day, sign * part, sign * up, sign * part)
+    return first
+
+
+@kernel
+def weigh_day(t: Tables, row: Int, time_ms: Int) -> None:
+    """Compare a SIM's day with the thresholds after a reading of `time_ms` was counted.
+
+    Only determinate bytes count: what a midnight split attributed alone never cuts a pupil off.
+    """
+    determinate = t.sim_days[row, D_METERED] - t.sim_days[row, D_INDETERMINATE]
+    marks = t.sim_days[row, D_MARKS]
+    level = marks & LEVEL_MASK
+    top = len(t.threshold_bytes)
+    if (level == top or determinate < t.threshold_bytes[level]) and (
+        level == 0 or determinate >= t.threshold_bytes[level - 1]
+    ):
+        return
+    reached = 0
+    while reached < top and determinate >= t.threshold_bytes[reached]:
+        reached += 1
+    if reached == top:
+        t.sim_days[row, D_CROSSED_TIME] = time_ms
+    elif level == top:
+        t.sim_days[row, D_CROSSED_TIME] = NONE
+    if not marks & IS_CHANGED:
+        t.changed[t.used[C_CHANGED]] = row
+        t.used[C_CHANGED] += 1
+    t.sim_days[row, D_MARKS] = (marks & ~LEVEL_MASK) | reached | IS_CHANGED
+
+
+@kernel
+def weigh_days(t: Tables, sim: Int, first_day: Int, time_ms: Int) -> None:
+    """Weigh every day of a SIM from the first that a reading may have changed."""
+    row = t.sims[sim, M_NEWEST]
+    while row != NONE and t.sim_days[row, D_DAY] >= first_day:
+        weigh_day(t, row, time_ms)
+        row = t.sim_days[row, D_OLDER]

@@ -1,0 +1,123 @@
+"""What the meter remembers, as tables of int64: one row a thing, one column a fact.
+
+    session ──► node ⇄ node ⇄ node      what is known of one counter, a node per (life, day), oldest first
+       │         └───────► sim_day       what a SIM used on a day
+       ├──► wait ⇄ wait                  readings whose high word is not known, in the order of counting
+       └──► sim ──► sim_day ─► sim_day   the days of a SIM, newest first
+    source ──► account ─► account        counts of readings per source and day, newest first
+
+A *life* of a counter runs from its start at 0 to its reset. A row is as wide as one or two cache lines: the
+meter is bound by cache misses, not by arithmetic (DESIGN §6).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from phusong.kernels.columns import Int, Int64Column
+from phusong.kernels.jit import kernel
+
+NONE = -1
+EMPTY_TIME = -1  # N_HI_TIME of a node that knows no reading
+LIFE_UNKNOWN = -(2**62)  # sorts before every known start
+
+# Session. The chain of what counts, then the chain of exact readings alone, which is kept apart
+# only where high words are inferred, because an inference may have to be taken back.
+S_TAIL, S_HEAD, S_EXACT_TAIL, S_EXACT_HEAD, S_SIM, S_WAIT_TAIL, S_WAIT_HEAD, S_WAIT_TIME = range(8)
+SESSION_WIDTH = 8
+EFFECTIVE, EXACT = 0, 2  # offsets of the two chains in a session row
+
+# Node. What the newest reading of a session touches comes first, in one cache line.
+N_LIFE, N_DAY, N_HI_UP, N_HI_DOWN, N_HI_TIME, N_SIM_DAY, N_LO_UP, N_LO_DOWN = range(8)
+N_BASE_BYTES, N_BASE_UP, N_BASE_TIME, N_LO_TIME, N_LO_START, N_PREV, N_NEXT = range(8, 15)
+NODE_WIDTH = 16
+
+# What a SIM used on a day, and what was decided about it.
+D_SIM, D_DAY, D_OLDER, D_METERED, D_INDETERMINATE, D_ZERO_RATED, D_CROSSED_TIME, D_MARKS = range(8)
+SIM_DAY_WIDTH = 8
+
+# D_MARKS: how many thresholds are reached, whether a reading lies in the day, whether it waits in `changed`;
+# then what has been decided: thresholds notified, cuts, restores.
+LEVEL_MASK = 3
+HAS_READING = 4
+IS_CHANGED = 8
+NOTIFIED_SHIFT = 4  # three bits
+CUT_SHIFT = 8  # 24 bits
+RESTORE_SHIFT = 32  # 24 bits
+ORDINAL_MASK = (1 << 24) - 1
+
+M_NEWEST, M_OPERATOR = range(2)
+SIM_WIDTH = 2
+
+A_SOURCE, A_DAY, A_OLDER, A_RECEIVED, A_COUNTED, A_DUPLICATE, A_STALE, A_REJECTED = range(8)
+A_QUARANTINED, A_CLOCK_FAR, A_INFERRED, A_UPLINK, A_DOWNLINK = range(8, 13)
+ACCOUNT_WIDTH = 13
+
+W_LIFE, W_ORDER, W_SEQUENCE, W_TIME, W_UP, W_DOWN, W_UP_HIGH, W_DOWN_HIGH = range(8)
+W_START, W_PREV, W_NEXT, W_VALUE_UP, W_VALUE_DOWN = range(8, 13)
+WAIT_WIDTH = 13
+
+# Rows in use of the tables that grow inside the kernel.
+C_NODE, C_SIM_DAY, C_ACCOUNT, C_WAIT, C_CHANGED = range(5)
+
+
+class Tables(NamedTuple):
+    """The tables, each int64[capacity, width], and how many rows of them are used."""
+
+    sessions: Int64Column
+    nodes: Int64Column
+    sims: Int64Column
+    sim_days: Int64Column
+    sources: Int64Column  # int64[capacity]: the newest account of a source
+    accounts: Int64Column
+    waits: Int64Column
+    changed: Int64Column  # int64[capacity]: SIM-days whose number of thresholds reached changed
+    used: Int64Column  # int64[5]
+    threshold_bytes: Int64Column  # int64[3], rising; the last is the quota
+
+
+@kernel
+def sim_day_of(t: Tables, sim: Int, day: Int) -> Int:
+    """Return the row of a SIM's day, adding it when new."""
+    newer = np.int64(NONE)
+    row = t.sims[sim, M_NEWEST]
+    while row != NONE and t.sim_days[row, D_DAY] > day:
+        newer = row
+        row = t.sim_days[row, D_OLDER]
+    if row != NONE and t.sim_days[row, D_DAY] == day:
+        return np.int64(row)
+    added = t.used[C_SIM_DAY]
+    t.used[C_SIM_DAY] += 1
+    t.sim_days[added, :] = 0
+    t.sim_days[added, D_SIM] = sim
+    t.sim_days[added, D_DAY] = day
+    t.sim_days[added, D_OLDER] = row
+    t.sim_days[added, D_CROSSED_TIME] = NONE
+    if newer == NONE:
+        t.sims[sim, M_NEWEST] = added
+    else:
+        t.sim_days[newer, D_OLDER] = added
+    return np.int64(added)
+
+
+@kernel
+def account_of(t: Tables, source: Int, day: Int) -> Int:
+    """Return the row of a source's day, adding it when new."""
+    newer = np.int64(NONE)
+    row = t.sources[source]
+    while row != NONE and t.accounts[row, A_DAY] > day:
+        newer = row
+        row = t.accounts[row, A_OLDER]
+    if row != NONE and t.accounts[row, A_DAY] == day:
+        return np.int64(row)
+    added = t.used[C_ACCOUNT]
+    t.used[C_ACCOUNT] += 1
+    t.accounts[added, :] = 0
+    t.accounts[added, A_SOURCE] = source
+    t.accounts[added, A_DAY] = day
+    t.accounts[added, A_OLDER] = row
+    if newer == NONE:
+        t.sources[source] = added
+    else:
+        t.accounts[newer, A_OLDER] = added
+    return np.int64(added)
