@@ -10,6 +10,7 @@ from phusong.collector.counts import IntakeCounts
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.intake import Intake, wall_clock_ms
 from phusong.collector.journal.writer import JournalWriter
+from phusong.collector.local_door import LocalDoor
 from phusong.collector.memory import recover, save_memory
 from phusong.collector.mqtt.endpoint import MqttEndpoint
 from phusong.collector.routes import Sources
@@ -78,6 +79,7 @@ class Doors:
             self._grpc = await stack.enter_async_context(
                 GrpcServer(self.intake, self.board, options.host, options.grpc_port)
             )
+            await stack.enter_async_context(LocalDoor(self.intake, options.data))
             self._stack = stack.pop_all()
         return self
 
