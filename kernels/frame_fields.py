@@ -81,7 +81,7 @@ def find_envelopes(
             if position < 0:
                 return position
             if tag == ENVELOPE_ROUTE:
-                number, position = read_varint(buffer, position, end)
+                number, position = read_varint(buffer, position, end, end)
                 route[row] = number & UINT32_MASK
             elif tag == ENVELOPE_PAYLOAD:
                 payload_bytes, position = read_length(buffer, position, end)
@@ -122,7 +122,7 @@ def find_routes(buffer: ByteColumn, table: Int64Column) -> Int:
                 table[row, column + 1] = text_bytes
                 position = position if position < 0 else position + text_bytes
             else:
-                value, position = read_varint(buffer, position, end)
+                value, position = read_varint(buffer, position, end, end)
                 table[row, column] = value & UINT32_MASK
             if position < 0:
                 return position

@@ -21,6 +21,11 @@ def bare_kernel(function: Function) -> Function:
     return cast("Function", numba.njit(**_BARE)(function))
 
 
+def inlined_kernel(function: Function) -> Function:
+    """Compile a bare kernel into its callers: its results then need not travel through memory."""
+    return cast("Function", numba.njit(**_BARE, forceinline=True)(function))
+
+
 def allocating_kernel(function: Function) -> Function:
     """Compile a pure function that allocates, although bare kernels call it."""
     return cast("Function", numba.njit(**_ALLOCATING)(function))

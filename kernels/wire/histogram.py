@@ -39,7 +39,7 @@ def read_histogram(
             bin_count = read_bins(buffer, position, position + length, count, bin_count)
             position += length
         elif tag == HISTOGRAM_UNPACKED:
-            value, position = read_varint(buffer, position, end)
+            value, position = read_varint(buffer, position, end, end)
             if bin_count < len(count):
                 count[bin_count] = value & UINT32_MASK
             bin_count += 1
@@ -54,7 +54,7 @@ def read_bins(
 ) -> Int:
     """Write packed bins behind the first `bin_count` of `count`; return how many there are now."""
     while position < end:
-        value, position = read_varint(buffer, position, end)
+        value, position = read_varint(buffer, position, end, end)
         if bin_count < len(count):
             count[bin_count] = value & UINT32_MASK
         bin_count += 1

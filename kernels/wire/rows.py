@@ -40,7 +40,8 @@ from phusong.kernels.wire.schema import (
     WIDTHS,
 )
 from phusong.kernels.wire.survey import forget_rows
-from phusong.kernels.wire.text import hash_text, is_utf8, read_plmn, read_word
+from phusong.kernels.wire.text import hash_text, is_utf8, read_plmn
+from phusong.kernels.wire.words import float_at, word_at
 
 TRUNCATED = int(Reject.TRUNCATED)
 REJECT_MISTYPED = int(Reject.MISTYPED)
@@ -116,6 +117,7 @@ def decode_payload(
             buffer,
             position,
             position + row_bytes,
+            end,
             kind * TAG_COUNT,
             arena.cells,
             arena.floats,
@@ -147,6 +149,7 @@ def decode_row(
     buffer: ByteColumn,
     start: Int,
     end: Int,
+    limit: Int,
     first_action: Int,
     cells: Int64Column,
     floats: Float64Column,
@@ -162,35 +165,35 @@ def decode_row(
         tag, position = read_tag(buffer, position, end)
         if position < 0:
             return -position
-        action = ACTIONS[first_action + tag] if tag < TAG_COUNT else UNKNOWN
+        action = ACTIONS[np.uint64(first_action + tag)] if tag < TAG_COUNT else UNKNOWN
         store = action & STORE_MASK
         cell = place + (action >> COLUMN_SHIFT) * stride
 
         if store == UNKNOWN:
             position = skip_field(buffer, position, end, tag, DEPTH_MAX - 1)
         elif store <= VARINT_LAST:
-            value, position = read_varint(buffer, position, end)
+            value, position = read_varint(buffer, position, end, limit)
             if store == UINT32:
                 value &= UINT32_MASK
             elif store == INT32:
                 value = np.int64(np.int32(value & UINT32_MASK))
             elif store == BOOL:
                 value = np.int64(value != 0)
-            cells[cell] = value
+            cells[np.uint64(cell)] = value
         elif store == BITS64:
             if end - position < 8:
                 return TRUNCATED
-            cells[cell] = read_word(buffer, position)
+            cells[np.uint64(cell)] = np.int64(word_at(buffer, position))
             position += 8
         elif store == FLOAT:
             if end - position < 4:
                 return TRUNCATED
-            floats[cell] = read_float(buffer, position)
+            floats[np.uint64(cell)] = float_at(buffer, position)
             position += 4
         elif store == MISTYPED:
             return REJECT_MISTYPED
         else:
-            position = decode_long(buffer, position, start, end, store, cells, cell, stride)
+            position = decode_long(buffer, position, start, end, limit, store, cells, cell, stride)
         if position < 0:
             return -position
     return 0
@@ -202,6 +205,7 @@ def decode_long(
     position: Int,
     start: Int,
     end: Int,
+    limit: Int,
     store: Int,
     cells: Int64Column,
     cell: Int,
@@ -213,7 +217,7 @@ def decode_long(
     place is that of the whole row, and the length is negative: `kernels.wire.histogram` picks the pieces out of it.
     """
     if store == UNPACKED:
-        _, position = read_varint(buffer, position, end)
+        _, position = read_varint(buffer, position, end, limit)
         cells[cell] = start
         cells[cell + stride] = start - end
         return position
@@ -223,11 +227,11 @@ def decode_long(
         return position
     behind = position + length
     if store == PLMN:
-        cells[cell] = read_plmn(buffer, position, behind)
+        cells[cell] = read_plmn(buffer, position, behind, limit)
         if cells[cell] == PLMN_INVALID and not is_utf8(buffer, position, behind):
             return -NOT_UTF8
     elif store == TEXT:
-        cells[cell], is_ascii = hash_text(buffer, position, behind)
+        cells[cell], is_ascii = hash_text(buffer, position, behind, limit)
         if not is_ascii and not is_utf8(buffer, position, behind):
             return -NOT_UTF8
     elif cells[cell + stride] == 0:
@@ -238,16 +242,7 @@ def decode_long(
         cells[cell + stride] = start - end
     if store == PACKED:
         while position < behind:
-            _, position = read_varint(buffer, position, behind)
+            _, position = read_varint(buffer, position, behind, limit)
             if position < 0:
                 return position
     return behind
-
-
-@bare_kernel
-def read_float(buffer: ByteColumn, position: Int) -> np.float64:
-    """Return the four bytes at a position, a little-endian float, as float64."""
-    bits = np.uint32(buffer[position])
-    for i in range(1, 4):
-        bits |= np.uint32(buffer[position + i]) << np.uint32(8 * i)
-    return np.float64(np.uint32(bits).view(np.float32))

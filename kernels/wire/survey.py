@@ -85,35 +85,35 @@ def survey_payload(  # noqa: PLR0911 - every fault has its own reason
         tag, position = read_tag(buffer, position, end)
         if position < 0:
             return -position
-        if tag & 7 == LENGTH and tag >> 3 <= KNOWN_FIELD_MAX:
+        if tag in (SIGNAL_ROW, USAGE_ROW, CELL_ROW):
             length, position = read_length(buffer, position, end)
-            if position < 0:
-                return -position
+            position = position if position < 0 else position + length
             if tag == SIGNAL_ROW:
                 payloads.signal_count[row] += 1
             elif tag == USAGE_ROW:
                 payloads.usage_count[row] += 1
-            elif tag == CELL_ROW:
-                payloads.cell_count[row] += 1
-            elif tag in (SOURCE, OPERATOR):
-                value, is_ascii = hash_text(buffer, position, position + length)
-                if not is_ascii and not is_utf8(buffer, position, position + length):
-                    return NOT_UTF8
-                if tag == SOURCE:
-                    payloads.source[row] = value
-                else:
-                    payloads.operator[row] = value
             else:
-                return MISTYPED
+                payloads.cell_count[row] += 1
+        elif tag in (SOURCE, OPERATOR):
+            length, position = read_length(buffer, position, end)
+            if position < 0:
+                return -position
+            value, is_ascii = hash_text(buffer, position, position + length, end)
+            if not is_ascii and not is_utf8(buffer, position, position + length):
+                return np.int64(NOT_UTF8)
+            if tag == SOURCE:
+                payloads.source[row] = value
+            else:
+                payloads.operator[row] = value
             position += length
         elif tag in (BOOT_EPOCH, SEQUENCE):
-            value, position = read_varint(buffer, position, end)
+            value, position = read_varint(buffer, position, end, end)
             if tag == SEQUENCE:
                 payloads.sequence[row] = value
             else:
                 payloads.boot_epoch[row] = value
         elif tag >> 3 <= KNOWN_FIELD_MAX and tag & 7 <= FIXED32:
-            return MISTYPED
+            return np.int64(MISTYPED)
         else:
             position = skip_field(buffer, position, end, tag, DEPTH_MAX)
         if position < 0:
