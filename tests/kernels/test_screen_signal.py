@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phusong.kernels.reject import Reject
@@ -143,11 +143,13 @@ rows = st.lists(changes, max_size=12).map(
 )
 
 
+@settings(deadline=None)
 @given(rows)
 def test_matches_the_reference(found: list[dict]) -> None:
     assert reasons(*found) == [signal_reason(GOOD | row) for row in found]
 
 
+@settings(deadline=None)
 @given(rows, st.integers(0, 12))
 def test_a_batch_may_be_cut_anywhere(found: list[dict], cut: int) -> None:
     assert reasons(*found[:cut]) + reasons(*found[cut:]) == reasons(*found)

@@ -50,3 +50,22 @@ def signal_rules(row: dict[str, Any]):
 def is_possible(value: float, low: float, high: float) -> bool:
     """Tell whether a value is absent or within its range."""
     return math.isnan(value) or low <= value <= high
+
+
+def cell_reason(row: dict[str, int]) -> int:
+    """Return the number of the first rule a cell report breaks, 0 for none."""
+    rules = [
+        (100, row["cell_identity"] == -1),
+        (101, row["observed_time_ms"] <= 0),
+        (102, row["observed_time_ms"] > YEAR_2100_MS),
+        (121, not -1 <= row["on_air_since_time_ms"] <= row["observed_time_ms"]),
+        (121, row["heartbeat_interval_ms"] < -1 or row["heartbeat_interval_ms"] == 0),
+        (121, row["reporting_delay_ms"] < -1),
+        (117, row["rat"] not in range(5)),
+        (103, row["rat"] == 0),
+        (110, row["plmn"] in (0, -2)),
+        (112, not 0 <= row["cell_identity"] < 2 ** CELL_BITS.get(row["rat"], 36)),
+        (123, not -1 <= row["load_permille"] <= 1000),
+        (118, row["uplink_bytes"] < -1 or row["downlink_bytes"] < -1),
+    ]
+    return next((number for number, is_broken in rules if is_broken), 0)

@@ -90,10 +90,14 @@ def in_part(name: str, words: str) -> str:
     return f"part {name}: {words}"
 
 
-def unsurveyed_part(name: str, place_count: int) -> str:
-    """Return what is missing where nobody was."""
-    return in_part(
-        name, f"no reading at all; its footprint has {counted(place_count, 'place cell')}"
+def unsurveyed(population: int, policy: Policy) -> str:
+    """Return what is missing where nobody was: a first survey, with all it must have."""
+    asked = policy.minimum
+    places_asked = -(-population * asked.places_permille // 1000)
+    return (
+        f"no reading that counts: {counted(asked.devices, 'device')}, {counted(asked.windows, 'time window')}"
+        f" at least {asked.window_gap_hours} h apart, {counted(asked.days, 'day')} and {places_asked:,} of"
+        f" {counted(population, 'place cell')} of {policy.place.cell_size_m} m are asked"
     )
 
 
