@@ -78,7 +78,7 @@ class ImportOptions:
         if self.timezone:
             try:
                 zoneinfo.ZoneInfo(self.timezone)
-            except (OSError, ValueError) as error:
+            except (KeyError, OSError, ValueError) as error:
                 raise ImportRefused(
                     f"--timezone {self.timezone!r}: expected a name such as Asia/Ho_Chi_Minh or UTC"
                 ) from error
