@@ -17,19 +17,19 @@ from phusong.kernels.columns import (
 from phusong.kernels.wire.fields import FIXED32, FIXED64, LENGTH, VARINT
 
 # How a value is stored. The first four are varints.
-UNKNOWN = 0  # not ours: skipped
-INT64 = 1  # int64 and uint64: the 64 bits as they are
-UINT32 = 2  # the low 32 bits, as protobuf does
-INT32 = 3  # enums: the low 32 bits, with their sign
-BOOL = 4
-BITS64 = 5  # fixed64 and double: the 8 bytes as they are
-FLOAT = 6  # to float64
-TEXT = 7  # its 64-bit hash
-PLMN = 8  # its number
-PACKED = 9  # repeated uint32: where it lies
-UNPACKED = 10  # the same, one field for each
-MISTYPED = 11  # one of our fields, with another wire type than the `.proto` says
+INT64 = 0  # int64 and uint64: the 64 bits as they are
+UINT32 = 1  # the low 32 bits, as protobuf does
+INT32 = 2  # enums: the low 32 bits, with their sign
+BOOL = 3
 VARINT_LAST = BOOL
+BITS64 = 4  # fixed64 and double: the 8 bytes as they are
+FLOAT = 5  # to float64
+TEXT = 6  # its 64-bit hash
+PLMN = 7  # its number
+PACKED = 8  # repeated uint32: where it lies
+UNPACKED = 9  # the same, one field for each
+UNKNOWN = 10  # not ours: skipped
+MISTYPED = 11  # one of our fields, with another wire type than the `.proto` says
 
 WIRE_TYPE = {
     INT64: VARINT,
