@@ -11,7 +11,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from phusong.kernels.days import ict_day
-from phusong.v1.enforcement_pb2 import Decision
 from phusong.verifier.journal import JournalReader
 from phusong.verifier.quota.decisions import decision_message
 from phusong.verifier.quota.settings import QuotaSettings
@@ -99,13 +98,9 @@ class Follower:
 
     def _decisions(self) -> list[bytes]:
         """Return decisions for the present day; those of days gone by would reach nobody in time."""
-        today = int(ict_day(self._now_ms()))
-        messages = (
-            decision_message(record, self._now_ms())
-            for record in self._state.quota.take_decisions()
-            if record.ict_day == today
-        )
-        return [Decision.SerializeToString(message) for message in messages]
+        now_ms = self._now_ms()
+        records = self._state.quota.take_decisions(first_day=int(ict_day(now_ms)))
+        return [decision_message(record, now_ms).SerializeToString() for record in records]
 
     def _judgement(self, now_s: float) -> Judgement | None:
         sequence = self._state.position.sequence

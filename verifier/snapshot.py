@@ -124,7 +124,9 @@ def _restore(
         )
     state.position = Position(meta["sequence"], bytes.fromhex(meta["chain"]))
     state.time_max_ms, state.received_max_ms = meta["time_max_ms"], meta["received_max_ms"]
-    state.operators, state.sources = Names(meta["operators"]), Names(meta["sources"])
+    for operator in meta["operators"]:
+        state.operators.row_of(operator)
+    state.sources = Names(meta["sources"])
     counts = meta["tallies"]
     state.tallies = Tallies(
         received=_route_counts(counts["received"]),

@@ -82,7 +82,7 @@ class State:
     quota: QuotaState
     horizon: Horizon = field(default_factory=Horizon)
     position: Position = field(default_factory=Position)
-    operators: Names = field(default_factory=Names)
+    operators: Names = field(default_factory=Names)  # shared with `quota`, which names them in decisions
     sources: Names = field(default_factory=Names)
     windows: SequenceWindows = field(default_factory=SequenceWindows)
     cells: CellState = field(default_factory=CellState)
@@ -283,11 +283,13 @@ class State:
 def new_state(history: RegistryHistory, horizon: Horizon, settings: QuotaSettings) -> State:
     """Return the state before the first frame, built with the registries known at the horizon."""
     registries = KnownRegistries(history, horizon.known_at_ms)
+    operators = Names()
     return State(
         registries=registries,
         coverage=CoverageState(registries.sites, registries.policy),
-        quota=QuotaState(registries.sims, settings),
+        quota=QuotaState(registries.sims, settings, operators),
         horizon=horizon,
+        operators=operators,
     )
 
 

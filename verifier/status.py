@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from phusong.kernels.days import ict_day
 from phusong.kernels.reject import reason_name
+from phusong.verifier.quota.decisions import day_text
+from phusong.verifier.quota.reporting import day_totals
 from phusong.verifier.state import State
 
 
@@ -56,6 +58,8 @@ def row_counts(state: State) -> RowCounts:
 def judge(state: State, as_of_ms: int) -> Judgement:
     """Return how many sites stand at each verdict, and how many SIMs in each state today."""
     sites = Counter((row.list, row.operator, str(row.verdict)) for row in state.verdicts(as_of_ms))
-    report = state.quota.day(int(ict_day(as_of_ms)))
-    sims = Counter(str(row.state) for row in report.sims)
-    return Judgement(as_of_ms, dict(sites), report.day, dict(sims), dict(report.totals))
+    today = int(ict_day(as_of_ms))
+    totals = day_totals(state.quota.meter, today)
+    return Judgement(
+        as_of_ms, dict(sites), day_text(today), state.quota.state_counts(today), totals
+    )

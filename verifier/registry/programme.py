@@ -90,4 +90,5 @@ def _read_obligation(where: str, entry: Any) -> Obligation | list[LineError]:
     ]
     if not errors and entry["target_count"] < 1:
         errors.append(LineError(1, f"{where}.target_count", "expected 1 or more"))
-    return errors or Obligation(**({"list": ""} | entry))
+    fields: dict[str, Any] = {"list": ""} | entry
+    return errors or Obligation(**fields)

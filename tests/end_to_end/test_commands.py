@@ -1,0 +1,231 @@
+"""Commands on a folder: what they print, and how they end."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from running import phusong
+
+pytestmark = pytest.mark.slow
+
+SITES = """site_code,name,province_code,list,operators,part,latitude_deg,longitude_deg,radius_m
+HG-1,Nhà văn hoá thôn Bản Máy,02,283,viettel,centre,22.8000,104.9800,150
+HG-2,Lũng Cú,02,1910,viettel;vinaphone,centre,23.3600,105.3100,150
+"""
+
+
+def add_sites(data: Path) -> None:
+    file = data / "sites.csv"
+    file.write_text(SITES)
+    phusong("registry", "add", "sites", file, "--data", data)
+
+
+def survey_rows(level_dbm: float, latitude_deg: float, longitude_deg: float) -> str:
+    """Every place cell of a footprint of 150 m, by two devices on three days, mornings and afternoons."""
+    lines = [
+        "device_key,observed_time_ms,latitude_deg,longitude_deg,position_accuracy_m,rat,sim_plmn,"
+        "serving_plmn,rsrp_dbm"
+    ]
+    for day in (1, 2, 3):
+        for hour in (8, 14):
+            for device in (11, 12):
+                for north in range(-3, 3):
+                    for east in range(-3, 3):
+                        lat = latitude_deg + (north + 0.5) * 50 / 111_195
+                        lon = longitude_deg + (east + 0.5) * 50 / (111_195 * 0.9217)
+                        moment = (
+                            f"2021-12-0{day}T{hour:02d}:{(north + 3) * 6 + east + 3:02d}:00+07:00"
+                        )
+                        lines.append(
+                            f"{device},{moment},{lat:.7f},{lon:.7f},8,LTE,452-04,452-04,{level_dbm}"
+                        )
+    return "\n".join(lines) + "\n"
+
+
+def import_survey(
+    data: Path, name: str, level_dbm: float, latitude_deg: float, longitude_deg: float
+) -> None:
+    file = data / f"{name}.csv"
+    file.write_text(survey_rows(level_dbm, latitude_deg, longitude_deg))
+    phusong("import", file, "--format", "csv", "--operator", "viettel", "--data", data)
+
+
+def test_a_surveyed_site_is_covered_and_another_is_not(data: Path) -> None:
+    add_sites(data)
+    import_survey(data, "good", -90, 22.8, 104.98)
+    import_survey(data, "bad", -130, 23.36, 105.31)
+
+    ran = phusong(
+        *("coverage", "--data", data, "--as-of", "2021-12-31", "--format", "json"), status=3
+    )
+
+    verdicts = {(row["site_code"], row["operator"]): row for row in ran.document["sites"]}
+    assert verdicts["HG-1", "viettel"]["verdict"] == "COVERED", verdicts["HG-1", "viettel"]
+    assert verdicts["HG-2", "viettel"]["verdict"] == "NOT_COVERED"
+    assert verdicts["HG-2", "vinaphone"]["verdict"] == "UNTESTED"
+    assert ran.document["policy"]["id"] == "plan3667-mobile-internet"
+    assert verdicts["HG-1", "viettel"]["median_level_dbm"] == -90
+
+
+def test_the_answer_as_of_a_date_before_the_survey_is_untested(data: Path) -> None:
+    add_sites(data)
+    import_survey(data, "good", -90, 22.8, 104.98)
+
+    ran = phusong("coverage", "--data", data, "--as-of", "2021-11-30", "--format", "json")
+
+    assert {row["verdict"] for row in ran.document["sites"]} == {"UNTESTED"}
+
+
+def test_the_same_file_twice_changes_nothing(data: Path) -> None:
+    add_sites(data)
+    import_survey(data, "good", -90, 22.8, 104.98)
+    once = phusong("coverage", "--data", data, "--as-of", "2021-12-31", "--format", "json").document
+    import_survey(data, "good", -90, 22.8, 104.98)
+
+    twice = phusong(
+        "coverage", "--data", data, "--as-of", "2021-12-31", "--format", "json"
+    ).document
+
+    assert twice["sites"] == once["sites"]
+    assert twice["journal"] != once["journal"]
+
+
+def test_csv_starts_with_a_byte_order_mark_for_excel(data: Path) -> None:
+    add_sites(data)
+
+    ran = phusong("coverage", "--data", data, "--format", "csv")
+
+    assert ran.out.startswith("\ufeff")
+    rows = list(csv.DictReader(io.StringIO(ran.out[1:])))
+    assert rows[0]["name"] == "Nhà văn hoá thôn Bản Máy"
+    assert rows[0]["verdict"] == "UNTESTED"
+
+
+USAGE = """subscriber_key,session,observed_time_ms,received_time_ms,uplink_bytes,downlink_bytes,traffic_class
+77,s1,2021-10-01T08:00:00+07:00,2021-10-01T08:00:01+07:00,0,0,METERED
+77,s1,2021-10-01T09:00:00+07:00,2021-10-01T09:00:01+07:00,1000000000,3500000000,METERED
+77,s1,2021-10-01T09:00:00+07:00,2021-10-01T09:00:01+07:00,1000000000,3500000000,METERED
+77,z1,2021-10-01T09:00:00+07:00,2021-10-01T09:00:01+07:00,5,7,ZERO_RATED
+78,s1,2021-10-01T09:00:00+07:00,2021-10-01T09:00:01+07:00,10,20,METERED
+78,s1,2021-10-01T09:30:00+07:00,2021-10-01T09:30:01+07:00,-1,20,METERED
+"""
+
+
+def import_usage(data: Path) -> None:
+    file = data / "usage.csv"
+    file.write_text(USAGE)
+    phusong("import", file, "--format", "csv", "--operator", "viettel", "--data", data)
+
+
+def test_usage_is_metered_per_sim_and_day_and_the_sums_reconcile(data: Path) -> None:
+    import_usage(data)
+
+    document = phusong("quota", "--data", data, "--day", "2021-10-01", "--format", "json").document
+
+    sims = {row["sim"]: row for row in document["sims"]}
+    assert sims["77"]["used_bytes"] == 4_500_000_000
+    assert sims["77"]["zero_rated_bytes"] == 12
+    assert sims["77"]["thresholds_crossed"] == [50, 80, 100]
+    assert sims["77"]["crossed_time"] == "2021-10-01T02:00:00.000Z"
+    assert sims["78"]["used_bytes"] == 30
+    totals = document["totals"]
+    parts = ("counted", "duplicate", "stale", "rejected", "quarantined")
+    assert totals["received"] == sum(totals[part] for part in parts)
+    assert document["quota_bytes"] == 2**32
+
+
+def test_quarantine_lists_what_is_not_counted_with_its_reason(data: Path) -> None:
+    import_usage(data)
+
+    document = phusong("journal", "quarantine", "--data", data, "--format", "json").document
+
+    assert sum(document["by_reason"].values()) == 1, document
+    assert document["entries"][0]["operator"] == "viettel"
+
+
+def test_the_journal_says_how_far_it_goes_and_that_its_chain_holds(data: Path) -> None:
+    import_usage(data)
+
+    stat = phusong("journal", "stat", "--data", data, "--format", "json").document
+
+    assert stat["sequence"] >= 1
+    assert stat["received"] == stat["taken"] + stat["duplicate"] + sum(stat["refused"].values())
+    assert stat["chain"] in phusong("journal", "verify", "--data", data).out
+
+
+def test_a_snapshot_is_only_a_cache(data: Path) -> None:
+    import_usage(data)
+    question = ("quota", "--data", data, "--day", "2021-10-01", "--format", "json")
+    whole = phusong(*question).document
+    for file in data.glob("snapshot/*"):
+        file.write_bytes(file.read_bytes()[:100])
+
+    again = phusong(*question).document
+
+    assert again["sims"] == whole["sims"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("coverage", "--data", "nowhere"),
+        ("coverage", "--as-of", "yesterday"),
+        ("quota", "--data", "nowhere", "--day", "01/10/2021"),
+        ("nonsense",),
+        ("coverage", "--format", "xml"),
+        ("registry", "add", "sites", "nowhere.csv"),
+        ("check-config", "nowhere.toml"),
+        ("serve", "-c", "nowhere.toml"),
+    ],
+)
+def test_wrong_use_ends_with_status_2_and_a_reason(arguments: tuple[str, ...]) -> None:
+    ran = phusong(*arguments, status=2)
+
+    assert ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_register_with_errors_is_not_added_and_every_error_is_named(data: Path) -> None:
+    file = data / "sites.csv"
+    file.write_text(SITES.replace("104.9800", "1049.8").replace("23.3600", "north"))
+
+    ran = phusong("registry", "add", "sites", file, "--data", data, status=2)
+
+    assert "sites.csv:2:" in ran.err
+    assert "sites.csv:3:" in ran.err
+    assert not (data / "journal").exists()
+
+
+def test_check_config_names_where_each_value_comes_from(data: Path) -> None:
+    file = data / "phusong.toml"
+    file.write_text("mqtt_port = 2883\n")
+    assert "mqtt_port = 2883" in phusong("check-config", file).out
+    file.write_text("mqtt_port = 'many'\nquota = 3\n")
+
+    ran = phusong("check-config", file, status=2)
+
+    assert "mqtt_port" in ran.err
+    assert "quota" in ran.err
+
+
+def test_version_is_one_line() -> None:
+    assert phusong("version").out.startswith("phusong 0.")
+
+
+def test_doctor_looks_at_this_machine(data: Path) -> None:
+    ran = phusong("doctor", "--data", data, status=None)
+
+    assert ran.status in {0, 1}
+    assert "fsync" in ran.out
+
+
+def test_reports_are_json_without_surprises(data: Path) -> None:
+    add_sites(data)
+
+    document = phusong("coverage", "--data", data, "--format", "json").document
+
+    assert set(document) == {"as_of", "known_at", "policy", "software", "journal", "sites"}
+    assert json.dumps(document, allow_nan=False)
