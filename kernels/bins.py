@@ -23,15 +23,18 @@ TIME_NEVER_MS = 2**63 - 1  # before the first reading: any time is earlier
 
 
 class BinKeys(NamedTuple):
-    """What makes a bin. `window` is an absolute number of windows since 1970-01-01 in Vietnam."""
+    """What makes a bin, in the order bins are sorted by.
+
+    `window` is an absolute number of windows since 1970-01-01 in Vietnam.
+    """
 
     part: Int64Column
     operator: Int64Column
     rat: Int64Column
     cell_east: Int64Column
     cell_north: Int64Column
-    window: Int64Column
     device_key: Int64Column
+    window: Int64Column
 
 
 class BinCounts(NamedTuple):

@@ -230,3 +230,13 @@ def locate_readings(
         if count <= room:
             return Located(*(column[:count] for column in pairs))
         room = count
+
+
+@kernel
+def distinct_count(reading: Int64Column) -> int:
+    """Return how many readings stand in the pairs that `locate` wrote, which it did in their order."""
+    count = 0
+    for i in range(len(reading)):
+        if i == 0 or reading[i] != reading[i - 1]:
+            count += 1
+    return count

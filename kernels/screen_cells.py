@@ -11,51 +11,42 @@ LOAD_MAX_PERMILLE = 1000
 
 
 @kernel
-def judge_report_time(reports: CellReports, i: int) -> int:
-    """Return what is wrong with the times of a report, TAKEN for nothing."""
-    if reports.observed_time_ms[i] <= 0:
-        return Reject.TIME_MISSING
-    if reports.observed_time_ms[i] > TIME_MAX_MS:
-        return Reject.CLOCK_FAR
-    since_ms = reports.on_air_since_time_ms[i]
-    if since_ms < INT_MISSING or since_ms > reports.observed_time_ms[i]:
-        return Reject.INTERVAL_INVALID  # on air since a time after the report
-    if reports.heartbeat_interval_ms[i] < INT_MISSING or reports.heartbeat_interval_ms[i] == 0:
-        return Reject.INTERVAL_INVALID
-    if reports.reporting_delay_ms[i] < INT_MISSING:
-        return Reject.INTERVAL_INVALID
-    return TAKEN
+def mark_report_times(reports: CellReports, reason: Int64Column) -> None:
+    """Write the reason of reports without a possible time."""
+    for i in range(len(reason)):
+        if reason[i] != TAKEN:
+            continue
+        observed_ms, since_ms = reports.observed_time_ms[i], reports.on_air_since_time_ms[i]
+        heartbeat_ms = reports.heartbeat_interval_ms[i]
+        if observed_ms <= 0:
+            reason[i] = Reject.TIME_MISSING
+        elif observed_ms > TIME_MAX_MS:
+            reason[i] = Reject.CLOCK_FAR
+        elif not INT_MISSING <= since_ms <= observed_ms:
+            reason[i] = Reject.INTERVAL_INVALID  # on air since a time after the report
+        elif (
+            heartbeat_ms < INT_MISSING
+            or heartbeat_ms == 0
+            or reports.reporting_delay_ms[i] < INT_MISSING
+        ):
+            reason[i] = Reject.INTERVAL_INVALID
 
 
 @kernel
-def judge_report_cell(reports: CellReports, i: int) -> int:
-    """Return what is wrong with the technology and identity of the reporting cell."""
-    if not 0 <= reports.rat[i] <= RAT_LAST:
-        return Reject.ENUM_UNKNOWN
-    if reports.rat[i] == RAT_UNSPECIFIED:
-        return Reject.RAT_UNKNOWN
-    if reports.plmn[i] in (PLMN_NONE, PLMN_INVALID):
-        return Reject.PLMN_INVALID
-    if not 0 <= reports.cell_identity[i] <= cell_identity_max(reports.rat[i]):
-        return Reject.CELL_IDENTITY_OUT_OF_RANGE
-    return TAKEN
-
-
-@kernel
-def judge_report(reports: CellReports, i: int) -> int:
-    """Return the first rule a report breaks, TAKEN for none."""
-    if reports.cell_identity[i] == INT_MISSING:
-        return Reject.KEY_MISSING
-    why = judge_report_time(reports, i)
-    if why == TAKEN:
-        why = judge_report_cell(reports, i)
-    if why != TAKEN:
-        return why
-    if not INT_MISSING <= reports.load_permille[i] <= LOAD_MAX_PERMILLE:
-        return Reject.LOAD_OUT_OF_RANGE
-    if reports.uplink_bytes[i] < INT_MISSING or reports.downlink_bytes[i] < INT_MISSING:
-        return Reject.COUNTER_OUT_OF_RANGE
-    return TAKEN
+def mark_report_cells(reports: CellReports, reason: Int64Column) -> None:
+    """Write the reason of reports by a cell that cannot be."""
+    for i in range(len(reason)):
+        if reason[i] != TAKEN:
+            continue
+        rat, plmn = reports.rat[i], reports.plmn[i]
+        if not 0 <= rat <= RAT_LAST:
+            reason[i] = Reject.ENUM_UNKNOWN
+        elif rat == RAT_UNSPECIFIED:
+            reason[i] = Reject.RAT_UNKNOWN
+        elif plmn in (PLMN_NONE, PLMN_INVALID):
+            reason[i] = Reject.PLMN_INVALID
+        elif not 0 <= reports.cell_identity[i] <= cell_identity_max(rat):
+            reason[i] = Reject.CELL_IDENTITY_OUT_OF_RANGE
 
 
 @kernel
@@ -66,5 +57,14 @@ def screen_cells(reports: CellReports, reason: Int64Column) -> None:
     """
     assert len(reports.plmn) == len(reason)
     for i in range(len(reason)):
-        if reason[i] == TAKEN:
-            reason[i] = judge_report(reports, i)
+        if reason[i] == TAKEN and reports.cell_identity[i] == INT_MISSING:
+            reason[i] = Reject.KEY_MISSING
+    mark_report_times(reports, reason)
+    mark_report_cells(reports, reason)
+    for i in range(len(reason)):
+        if reason[i] != TAKEN:
+            continue
+        if not INT_MISSING <= reports.load_permille[i] <= LOAD_MAX_PERMILLE:
+            reason[i] = Reject.LOAD_OUT_OF_RANGE
+        elif min(reports.uplink_bytes[i], reports.downlink_bytes[i]) < INT_MISSING:
+            reason[i] = Reject.COUNTER_OUT_OF_RANGE

@@ -52,119 +52,117 @@ def is_outside(value: float, low: float, high: float) -> bool:
 
 
 @kernel
-def judge_time(readings: SignalReadings, i: int) -> int:
-    """Return what is wrong with the times of a row, TAKEN for nothing."""
-    if readings.observed_time_ms[i] <= 0:
-        return Reject.TIME_MISSING
-    if readings.observed_time_ms[i] > TIME_MAX_MS:
-        return Reject.CLOCK_FAR
-    if readings.reporting_delay_ms[i] < INT_MISSING:
-        return Reject.INTERVAL_INVALID
-    return TAKEN
+def mark_times(readings: SignalReadings, reason: Int64Column) -> None:
+    """Write the reason of rows without a possible time."""
+    for i in range(len(reason)):
+        if reason[i] != TAKEN:
+            continue
+        if readings.observed_time_ms[i] <= 0:
+            reason[i] = Reject.TIME_MISSING
+        elif readings.observed_time_ms[i] > TIME_MAX_MS:
+            reason[i] = Reject.CLOCK_FAR
+        elif readings.reporting_delay_ms[i] < INT_MISSING:
+            reason[i] = Reject.INTERVAL_INVALID
 
 
 @kernel
-def judge_enums(readings: SignalReadings, i: int) -> int:
-    """Return what is wrong with the enumerated fields of a row."""
-    if not 0 <= readings.rat[i] <= RAT_LAST:
-        return Reject.ENUM_UNKNOWN
-    if not 0 <= readings.service_state[i] <= SERVICE_LAST:
-        return Reject.ENUM_UNKNOWN
-    if not 0 <= readings.cell_role[i] <= ROLE_LAST:
-        return Reject.ENUM_UNKNOWN
-    if readings.rat[i] == RAT_UNSPECIFIED and is_served(readings.service_state[i]):
-        return Reject.RAT_UNKNOWN
-    return TAKEN
+def mark_enums(readings: SignalReadings, reason: Int64Column) -> None:
+    """Write the reason of rows whose technology, service state or role has no meaning."""
+    for i in range(len(reason)):
+        if reason[i] != TAKEN:
+            continue
+        rat, state = readings.rat[i], readings.service_state[i]
+        if (
+            not (0 <= rat <= RAT_LAST and 0 <= state <= SERVICE_LAST)
+            or not 0 <= readings.cell_role[i] <= ROLE_LAST
+        ):
+            reason[i] = Reject.ENUM_UNKNOWN
+        elif rat == RAT_UNSPECIFIED and is_served(state):
+            reason[i] = Reject.RAT_UNKNOWN
 
 
 @kernel
-def judge_position(readings: SignalReadings, i: int) -> int:
-    """Return what is wrong with the position of a row."""
-    latitude, longitude = readings.latitude_deg[i], readings.longitude_deg[i]
-    if np.isnan(latitude) or np.isnan(longitude):
-        return Reject.POSITION_MISSING
-    if is_outside(latitude, -90.0, 90.0) or is_outside(longitude, -180.0, 180.0):
-        return Reject.POSITION_OUT_OF_RANGE
-    accuracy = readings.position_accuracy_m[i]
-    if accuracy < 0.0 or np.isinf(accuracy):
-        return Reject.POSITION_OUT_OF_RANGE
-    return TAKEN
+def mark_positions(readings: SignalReadings, reason: Int64Column) -> None:
+    """Write the reason of rows without a possible position."""
+    for i in range(len(reason)):
+        if reason[i] != TAKEN:
+            continue
+        latitude, longitude = readings.latitude_deg[i], readings.longitude_deg[i]
+        accuracy = readings.position_accuracy_m[i]
+        if np.isnan(latitude) or np.isnan(longitude):
+            reason[i] = Reject.POSITION_MISSING
+        elif (
+            is_outside(latitude, -90.0, 90.0)
+            or is_outside(longitude, -180.0, 180.0)
+            or accuracy < 0.0
+            or np.isinf(accuracy)
+        ):
+            reason[i] = Reject.POSITION_OUT_OF_RANGE
 
 
 @kernel
-def judge_level(readings: SignalReadings, i: int) -> int:
-    """Return what is wrong with the level and quality of a row that was in service."""
-    rat = readings.rat[i]
-    level, low, high = readings.ss_rsrp_dbm[i], SS_RSRP_MIN_DBM, SS_RSRP_MAX_DBM
-    if rat == RAT_GSM:
-        level, low, high = readings.rxlev_dbm[i], RXLEV_MIN_DBM, RXLEV_MAX_DBM
-    elif rat == RAT_UMTS:
-        level, low, high = readings.rscp_dbm[i], RSCP_MIN_DBM, RSCP_MAX_DBM
-    elif rat == RAT_LTE:
-        level, low, high = readings.rsrp_dbm[i], RSRP_MIN_DBM, RSRP_MAX_DBM
-    if np.isnan(level):
-        return Reject.LEVEL_MISSING
-    if is_outside(level, low, high):
-        return Reject.LEVEL_OUT_OF_RANGE
-    if rat in (RAT_LTE, RAT_NR):
-        if is_outside(readings.rsrq_db[i], RSRQ_MIN_DB, RSRQ_MAX_DB):
-            return Reject.QUALITY_OUT_OF_RANGE
-        if is_outside(readings.sinr_db[i], SINR_MIN_DB, SINR_MAX_DB):
-            return Reject.QUALITY_OUT_OF_RANGE
-    return TAKEN
+def mark_levels(readings: SignalReadings, reason: Int64Column) -> None:
+    """Write the reason of rows in service without a possible level and quality."""
+    for i in range(len(reason)):
+        if reason[i] != TAKEN or not is_served(readings.service_state[i]):
+            continue
+        rat = readings.rat[i]
+        level, low, high = readings.ss_rsrp_dbm[i], SS_RSRP_MIN_DBM, SS_RSRP_MAX_DBM
+        if rat == RAT_GSM:
+            level, low, high = readings.rxlev_dbm[i], RXLEV_MIN_DBM, RXLEV_MAX_DBM
+        elif rat == RAT_UMTS:
+            level, low, high = readings.rscp_dbm[i], RSCP_MIN_DBM, RSCP_MAX_DBM
+        elif rat == RAT_LTE:
+            level, low, high = readings.rsrp_dbm[i], RSRP_MIN_DBM, RSRP_MAX_DBM
+        if np.isnan(level):
+            reason[i] = Reject.LEVEL_MISSING
+        elif is_outside(level, low, high):
+            reason[i] = Reject.LEVEL_OUT_OF_RANGE
+        elif rat in (RAT_LTE, RAT_NR):
+            if is_outside(readings.rsrq_db[i], RSRQ_MIN_DB, RSRQ_MAX_DB) or is_outside(
+                readings.sinr_db[i], SINR_MIN_DB, SINR_MAX_DB
+            ):
+                reason[i] = Reject.QUALITY_OUT_OF_RANGE
 
 
 @kernel
-def judge_cell(readings: SignalReadings, i: int) -> int:
-    """Return what is wrong with the identities of network and cell of a row.
+def mark_cells(readings: SignalReadings, reason: Int64Column) -> None:
+    """Write the reason of rows whose network or cell cannot be.
 
     PCI and TAC are checked where the wire defines them, for LTE and NR.
     """
-    if readings.sim_plmn[i] == PLMN_INVALID or readings.serving_plmn[i] == PLMN_INVALID:
-        return Reject.PLMN_INVALID
-    rat, identity = readings.rat[i], readings.cell_identity[i]
-    if not INT_MISSING <= identity <= cell_identity_max(rat):
-        return Reject.CELL_IDENTITY_OUT_OF_RANGE
-    if rat in (RAT_LTE, RAT_NR):
+    for i in range(len(reason)):
+        if reason[i] != TAKEN:
+            continue
+        rat = readings.rat[i]
         pci_max = PCI_LTE_MAX if rat == RAT_LTE else PCI_NR_MAX
         tac_max = TAC_LTE_MAX if rat == RAT_LTE else TAC_NR_MAX
-        if not INT_MISSING <= readings.pci[i] <= pci_max:
-            return Reject.PCI_OUT_OF_RANGE
-        if not INT_MISSING <= readings.tac[i] <= tac_max:
-            return Reject.TAC_OUT_OF_RANGE
-    return TAKEN
+        if readings.sim_plmn[i] == PLMN_INVALID or readings.serving_plmn[i] == PLMN_INVALID:
+            reason[i] = Reject.PLMN_INVALID
+        elif not INT_MISSING <= readings.cell_identity[i] <= cell_identity_max(rat):
+            reason[i] = Reject.CELL_IDENTITY_OUT_OF_RANGE
+        elif rat in (RAT_LTE, RAT_NR):
+            if not INT_MISSING <= readings.pci[i] <= pci_max:
+                reason[i] = Reject.PCI_OUT_OF_RANGE
+            elif not INT_MISSING <= readings.tac[i] <= tac_max:
+                reason[i] = Reject.TAC_OUT_OF_RANGE
 
 
 @kernel
-def judge_motion_and_test(readings: SignalReadings, i: int) -> int:
-    """Return what is wrong with the speed and the test results of a row."""
-    if readings.download_bits_per_s[i] < INT_MISSING or readings.upload_bits_per_s[i] < INT_MISSING:
-        return Reject.TEST_RESULT_OUT_OF_RANGE
-    latency = readings.latency_ms[i]
-    if latency < 0.0 or np.isinf(latency):
-        return Reject.TEST_RESULT_OUT_OF_RANGE
-    if is_outside(readings.speed_m_per_s[i], 0.0, SPEED_MAX_M_PER_S):
-        return Reject.SPEED_IMPOSSIBLE
-    return TAKEN
-
-
-@kernel
-def judge_row(readings: SignalReadings, i: int) -> int:
-    """Return the first rule a row breaks, TAKEN for none."""
-    if readings.device_key[i] == 0:
-        return Reject.KEY_MISSING
-    why = judge_time(readings, i)
-    if why == TAKEN:
-        why = judge_enums(readings, i)
-    if why == TAKEN:
-        why = judge_position(readings, i)
-    if why == TAKEN and is_served(readings.service_state[i]):
-        why = judge_level(readings, i)
-    if why == TAKEN:
-        why = judge_cell(readings, i)
-    if why == TAKEN:
-        why = judge_motion_and_test(readings, i)
-    return why
+def mark_tests(readings: SignalReadings, reason: Int64Column) -> None:
+    """Write the reason of rows whose test results or speed cannot be."""
+    for i in range(len(reason)):
+        if reason[i] != TAKEN:
+            continue
+        latency = readings.latency_ms[i]
+        if (
+            min(readings.download_bits_per_s[i], readings.upload_bits_per_s[i]) < INT_MISSING
+            or latency < 0.0
+            or np.isinf(latency)
+        ):
+            reason[i] = Reject.TEST_RESULT_OUT_OF_RANGE
+        elif is_outside(readings.speed_m_per_s[i], 0.0, SPEED_MAX_M_PER_S):
+            reason[i] = Reject.SPEED_IMPOSSIBLE
 
 
 @kernel
@@ -172,9 +170,16 @@ def screen_signal(readings: SignalReadings, reason: Int64Column) -> None:
     """Write why a row cannot be true, for rows whose reason is still 0.
 
     A reading without service needs neither technology nor level. A neighbour's row is screened like any
-    other; that it is not service is the verifier's to say.
+    other; that it is not service is the verifier's to say. Each rule goes over all rows by itself: handing 28
+    columns to a function per row made it five times slower.
     """
     assert len(readings.device_key) == len(reason)
     for i in range(len(reason)):
-        if reason[i] == TAKEN:
-            reason[i] = judge_row(readings, i)
+        if reason[i] == TAKEN and readings.device_key[i] == 0:
+            reason[i] = Reject.KEY_MISSING
+    mark_times(readings, reason)
+    mark_enums(readings, reason)
+    mark_positions(readings, reason)
+    mark_levels(readings, reason)
+    mark_cells(readings, reason)
+    mark_tests(readings, reason)

@@ -20,15 +20,15 @@ small = st.integers(-2, 1)
 readings = st.lists(
     st.fixed_dictionaries(
         {
-            # part, operator, rat, cell east, cell north, window, device
+            # part, operator, rat, cell east, cell north, device, window
             "key": st.tuples(
                 st.integers(0, 1),
                 st.sampled_from([-(2**63), 5]),
                 st.sampled_from([3, 4]),
                 small,
                 small,
-                st.integers(0, 1),
                 st.integers(1, 2),
+                st.integers(0, 1),
             ),
             "level": st.none() | st.sampled_from([-140.0, -121.0, -120.9, -121.1, -110.0, -43.0]),
             "time": st.integers(1, 10**13),

@@ -33,6 +33,8 @@ class Networks:
         """Start knowing none."""
         self._plmns = KeyTable(1)
         self._operator_of: list[str] = []
+        self._named_in: Names | None = None  # whose rows the operators were given, and how many
+        self._named_count = 0
 
     def operators_of(
         self, readings: SignalReadings, route_operator: Int64Column, operators: Names
@@ -46,8 +48,10 @@ class Networks:
         plmn_row = self._plmns.rows_of(np.where(served, readings.serving_plmn, readings.sim_plmn))
         for plmn in self._plmns.keys[len(self._operator_of) :, 0].tolist():
             self._operator_of.append(operator_of(plmn))
-        for row in np.unique(plmn_row).tolist():
-            operators.row_of(self._operator_of[row])
+        if self._named_in is not operators or len(self._operator_of) > self._named_count:
+            for text in self._operator_of:
+                operators.row_of(text)
+            self._named_in, self._named_count = operators, len(self._operator_of)
         key_of_plmn = np.array([text_hash(text) for text in self._operator_of], np.int64)
         key = key_of_plmn[plmn_row]
         is_unsaid = key == OPERATOR_UNKNOWN

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from phusong.kernels.bins import BinCounts, BinKeys, BinReadings, Bins
 from phusong.kernels.columns import Float64Column, Int64Column, SignalReadings
 from phusong.kernels.days import ICT_OFFSET_MS
-from phusong.kernels.locate import Located, locate_readings
+from phusong.kernels.locate import Located, distinct_count, locate_readings
 from phusong.kernels.radio import (
     RAT_LAST,
     ROLE_NEIGHBOUR,
@@ -76,7 +76,7 @@ class CoverageState:
             self.footprints.parts,
             self.footprints.index,
         )
-        self.elsewhere_count += len(taken) - len(np.unique(located.reading))
+        self.elsewhere_count += len(taken) - distinct_count(located.reading)
         row = taken[located.reading]
         rat, level_dbm = self._heard(readings, row)
         self._count(
@@ -167,7 +167,7 @@ class CoverageState:
             & self._is_counted[rat]
         )
         keys = BinKeys(
-            located.part, operator, rat, located.cell_east, located.cell_north, window, device_key
+            located.part, operator, rat, located.cell_east, located.cell_north, device_key, window
         )
         aside = ~is_judged
         self.aside.add(located.part[aside], operator[aside], rat[aside], window[aside])

@@ -64,28 +64,12 @@ class Survey(NamedTuple):
 
 
 def survey_bins(keys: BinKeys, counts: BinCounts, is_chosen: BoolColumn, policy: Policy) -> Survey:
-    """Return what the chosen bins say."""
+    """Return what the chosen bins say; bins are sorted, as they are exported."""
     chosen = np.flatnonzero(is_chosen)
-    order = chosen[
-        np.lexsort(
-            tuple(
-                column[chosen]
-                for column in (
-                    keys.window,
-                    keys.device_key,
-                    keys.cell_north,
-                    keys.cell_east,
-                    keys.rat,
-                    keys.operator,
-                    keys.part,
-                )
-            )
-        )
-    ]
-    keys = BinKeys(*(column[order] for column in keys))
-    counts = BinCounts(*(column[order] for column in counts))
+    keys = BinKeys(*(column[chosen] for column in keys))
+    counts = BinCounts(*(column[chosen] for column in counts))
     start = starts_of(keys.part, keys.operator, keys.rat)
-    group = rank_of(start, len(order))
+    group = rank_of(start, len(chosen))
     groups = _group_bins(keys, counts, group, start, policy)
     stays = _stays_of(keys, counts, group, policy.device.windows_per_place_max)
     return Survey(keys, group, groups, stays, _places_of(stays))
