@@ -92,7 +92,7 @@ class Committer:
                 and payload_count < FRAME_PAYLOAD_COUNT_TARGET
             ):
                 parcel = self._waiting.popleft()
-                byte_count += parcel.byte_count
+                byte_count += len(parcel.envelopes)
                 payload_count += len(parcel.route)
                 taken.append(parcel)
         return taken
@@ -108,20 +108,17 @@ class Committer:
         return _completions(parcels, sequence, judgement)
 
     def _envelopes(self, parcels: list[Parcel]) -> Envelopes:
-        numbers: list[int] = []
-        pieces: list[bytes] = []
-        for parcel in parcels:
-            numbers += parcel.route
-            pieces += parcel.pieces
-        routes = b"".join([self._table.encoded(number) for number in sorted(set(numbers))])
-        piece_bytes = np.fromiter(map(len, pieces), np.int64, len(pieces))
-        end = len(routes) + np.cumsum(piece_bytes)
-        length = piece_bytes[1::2].copy()
+        route = np.concatenate([parcel.route for parcel in parcels])
+        numbers = np.unique(route).tolist()
+        routes = b"".join([self._table.encoded(number) for number in numbers])
+        ends = np.cumsum([len(routes)] + [len(parcel.envelopes) for parcel in parcels])
+        counts = [len(parcel.route) for parcel in parcels]
         return Envelopes(
-            body=routes + b"".join(pieces),
-            route=np.array(numbers, np.int64),
-            offset=end[1::2] - length,
-            length=length,
+            body=b"".join([routes, *(parcel.envelopes for parcel in parcels)]),
+            route=route,
+            offset=np.concatenate([parcel.offset for parcel in parcels])
+            + np.repeat(ends[:-1], counts),
+            length=np.concatenate([parcel.length for parcel in parcels]),
         )
 
 

@@ -15,6 +15,7 @@ from phusong.collector.memory import recover, save_memory
 from phusong.collector.mqtt.endpoint import MqttEndpoint
 from phusong.collector.routes import Sources
 from phusong.collector.rpc.server import GrpcServer
+from phusong.collector.warming import warm_kernels
 
 JOURNAL_FOLDER = "journal"
 
@@ -35,6 +36,7 @@ async def open_intake(
 
     Raises JournalLocked when a service runs on it, JournalDamaged, FrameDamaged, OSError, sqlite3.Error.
     """
+    warm_kernels()
     with JournalWriter(data / JOURNAL_FOLDER) as writer:
         memory = recover(writer.folder, sources)
         assert memory.sequence == writer.sequence, "nobody else writes"

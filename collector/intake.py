@@ -105,7 +105,7 @@ class Intake:
     def offer(self, parcel: Parcel) -> None:
         """Take a parcel whatever waits already; look at `is_full` before. Raises JournalFailed."""
         self._assert_alive()
-        self._queue_bytes += parcel.byte_count
+        self._queue_bytes += len(parcel.envelopes)
         self._queue_payload_count += len(parcel.route)
         self._committer.put(parcel)
 
@@ -134,8 +134,7 @@ class Intake:
             else:
                 receipt.set_result(receipt_of(outcome, outcome.first, self.table))
 
-        pieces = [self.table.heads(number).head(len(payload)), payload]
-        self.offer(Parcel([number], pieces, len(payload), complete))
+        self.offer(Parcel.of_one(number, payload, complete))
         return receipt
 
     async def receipts(self, payloads: Iterable[tuple[Route, bytes]]) -> AsyncIterator[Receipt]:
@@ -165,7 +164,7 @@ class Intake:
 
     def _complete(self, completions: Completions) -> None:
         for parcel, outcome in completions:
-            self._queue_bytes -= parcel.byte_count
+            self._queue_bytes -= len(parcel.envelopes)
             self._queue_payload_count -= len(parcel.route)
             if isinstance(outcome, Exception) and not self.failure.done():
                 self.failure.set_exception(outcome)

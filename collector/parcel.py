@@ -3,31 +3,53 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
+import numpy as np
+
 from phusong.collector.receipts import Committed
+from phusong.kernels.columns import Int64Column
+from phusong.kernels.frame import encode_envelope_head
 
 Outcome: TypeAlias = "Committed | Exception"
 
 
 class Parcel:
-    """Payloads that arrived together from one sender, in order.
+    """Payloads that arrived together from one sender, in order, as envelopes of a frame.
 
-    `route` has one number per payload; `pieces` two per payload: the head of its envelope (`Heads.head`), itself.
-    `complete` is called once on the loop: with where the payloads lie in a frame that is on disk, or with why they
-    are not on disk.
+    `envelopes` are the bytes as they will stand in the body; `route` (of the table), `offset` (in `envelopes`) and
+    `length` say per payload whose it is and where it lies. `complete` is called once on the loop: with where the
+    payloads lie in a frame that is on disk, or with why they are not on disk.
     """
 
-    __slots__ = ("byte_count", "complete", "pieces", "route")
+    __slots__ = ("complete", "envelopes", "length", "offset", "route")
 
     def __init__(
         self,
-        route: list[int],
-        pieces: list[bytes],
-        byte_count: int,
+        *,
+        route: Int64Column,
+        offset: Int64Column,
+        length: Int64Column,
+        envelopes: bytes,
         complete: Callable[[Outcome], None],
     ) -> None:
-        """Take the lists as they are; the sender must not touch them again."""
-        assert len(pieces) == 2 * len(route), "a head and a payload each"
+        """Take the columns as they are; the sender must not touch them again."""
+        assert len(route) == len(offset)
+        assert len(route) == len(length)
         self.route = route
-        self.pieces = pieces
-        self.byte_count = byte_count
+        self.offset = offset
+        self.length = length
+        self.envelopes = envelopes
         self.complete = complete
+
+    @classmethod
+    def of_one(
+        cls, route_number: int, payload: bytes, complete: Callable[[Outcome], None]
+    ) -> "Parcel":
+        """Return a parcel with one payload."""
+        head = encode_envelope_head(route_number, len(payload))
+        return cls(
+            route=np.array([route_number], np.int64),
+            offset=np.array([len(head)], np.int64),
+            length=np.array([len(payload)], np.int64),
+            envelopes=head + payload,
+            complete=complete,
+        )

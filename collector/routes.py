@@ -6,7 +6,7 @@ import numpy as np
 
 from phusong.collector.topics import refusal_of_route
 from phusong.kernels.columns import Int64Column
-from phusong.kernels.frame import PayloadKind, Route, encode_envelope_head, encode_route
+from phusong.kernels.frame import PayloadKind, Route, encode_route
 from phusong.kernels.reject import TAKEN, Reject
 from phusong.kernels.wire.text import text_hash
 
@@ -19,32 +19,9 @@ ROUTE_COUNT_MAX = 1 << 22
 LABEL_OPERATOR_COUNT_MAX = 64
 OPERATOR_OTHER = "other"
 
-# Heads are remembered for the payload sizes a route usually sends.
-HEAD_COUNT_MAX = 64
-
 
 class TooManyRoutes(Exception):
     """No number is left for a new route."""
-
-
-class Heads:
-    """The bytes before a payload of each length, for one route."""
-
-    __slots__ = ("_heads", "number")
-
-    def __init__(self, number: int) -> None:
-        """Start with no length known."""
-        self.number = number
-        self._heads: dict[int, bytes] = {}
-
-    def head(self, payload_bytes: int) -> bytes:
-        """Return what stands before a payload of a length in the body of a frame."""
-        head = self._heads.get(payload_bytes)
-        if head is None:
-            head = encode_envelope_head(self.number, payload_bytes)
-            if len(self._heads) < HEAD_COUNT_MAX:
-                self._heads[payload_bytes] = head
-        return head
 
 
 class RouteTable:
@@ -55,7 +32,6 @@ class RouteTable:
         self.routes: list[Route] = []
         self.labels: list[tuple[int, str]] = []
         self.identities: list[tuple[str, str]] = []
-        self._heads: list[Heads] = []
         self._sources = sources
         self._number_of: dict[Route, int] = {}
         self._label_of: dict[tuple[int, str], int] = {}
@@ -77,15 +53,10 @@ class RouteTable:
             self.routes.append(route)
             number = len(self.routes)
             self._encoded.append(encode_route(number, route))
-            self._heads.append(Heads(number))
             self._reserve(number + 1)
             self._fill(number, route)
             self._number_of[route] = number
         return number
-
-    def heads(self, number: int) -> Heads:
-        """Return the heads of a route's envelopes."""
-        return self._heads[number - 1]
 
     def encoded(self, number: int) -> bytes:
         """Return the bytes of a route in the body of a frame."""

@@ -1,16 +1,19 @@
 """Which MQTT reason code says what became of a payload or a subscription. Pure."""
 
-from collections.abc import Iterable
+import numpy as np
 
 from phusong.collector.mqtt.codec import (
     PubAckPacket,
     PubAckReasonCode,
     SubAckReasonCode,
-    encode_pubacks,
 )
 from phusong.collector.receipts import Committed
 from phusong.collector.topics import decisions_topic
+from phusong.kernels.columns import Int64Column
+from phusong.kernels.publishes import write_pubacks
 from phusong.kernels.reject import TAKEN, Reject, reason_name
+
+PUBACK_BYTES = 4
 
 CODE_OF_REJECT = {
     Reject.BAD_TOPIC: PubAckReasonCode.TOPIC_NAME_INVALID,
@@ -36,17 +39,22 @@ def puback(
 
 
 def pubacks(
-    packet_ids: list[int], committed: Committed, *, with_reason: bool, packet_max_bytes: int | None
+    packet_id: Int64Column,
+    committed: Committed,
+    *,
+    with_reason: bool,
+    packet_max_bytes: int | None,
 ) -> bytes:
     """Return the acknowledgements of messages committed together, in order; packet id 0 is QoS 0."""
     reject = committed.judgement.reject[committed.first : committed.last]
     if not reject.any():
-        return encode_pubacks(packet_ids)
-    pairs: Iterable[tuple[int, int]] = zip(packet_ids, reject.tolist(), strict=True)
+        out = np.empty(PUBACK_BYTES * len(packet_id), np.uint8)
+        return out[: write_pubacks(packet_id, out)].tobytes()
+    pairs = zip(packet_id.tolist(), reject.tolist(), strict=True)
     return b"".join(
-        puback(packet_id, why, with_reason=with_reason, packet_max_bytes=packet_max_bytes)
-        for packet_id, why in pairs
-        if packet_id
+        puback(number, why, with_reason=with_reason, packet_max_bytes=packet_max_bytes)
+        for number, why in pairs
+        if number
     )
 
 

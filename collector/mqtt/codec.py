@@ -1,10 +1,9 @@
 """MQTT 5 packets to bytes and back, by the `mqtt5` codec, with its surprises caught here.
 
-The codec raises IndexError where bytes are missing and ValueError where they are wrong, and panics (a BaseException from
-Rust) where a text is not UTF-8. All three come from the peer, so all three are answers here.
+The codec raises IndexError where bytes are missing and ValueError where they are wrong. Where a text is not UTF-8 its
+Rust code panics, aloud; so texts are looked at before (`texts.py`). All three come from the peer, so all are answers here.
 """
 
-import numpy as np
 from mqtt5 import (
     AuthPacket,
     ConnAckPacket,
@@ -28,6 +27,8 @@ from mqtt5 import (
     read,
 )
 
+from phusong.collector.mqtt.texts import Malformed, assert_texts
+
 __all__ = [
     "AuthPacket",
     "ConnAckPacket",
@@ -49,29 +50,14 @@ __all__ = [
     "UnsubAckPacket",
     "UnsubAckReasonCode",
     "UnsubscribePacket",
-    "encode_pubacks",
     "packet_bytes",
     "protocol_level",
-    "read",
     "read_packet",
 ]
 
 CONNECT_BYTE = 0x10
-# First bytes of a PUBLISH with QoS 1 that is not retained: as new, and as sent again.
-PUBLISH_QOS_1 = 0x32
-PUBLISH_QOS_1_AGAIN = 0x3A
-PUBLISH_QOS_0 = 0x30
-PUBLISH_KIND = 0x3
-
 # A remaining length has at most four bytes of seven bits.
 LENGTH_BYTES_MAX = 4
-
-PUBACK = np.dtype([("head", ">u2"), ("packet_id", ">u2")])
-PUBACK_HEAD = 0x4002
-
-
-class Malformed(Exception):
-    """The bytes are no MQTT 5 packet."""
 
 
 def packet_bytes(view: memoryview) -> int | None:
@@ -89,19 +75,16 @@ def packet_bytes(view: memoryview) -> int | None:
 
 def read_packet(view: memoryview) -> tuple[Packet, int] | None:
     """Return the packet at the start and its length, None when it is not all there. Raises Malformed."""
+    size = packet_bytes(view)
+    if size is None or size > len(view):
+        return None
+    assert_texts(view[:size])
     try:
         return read(view)
     except IndexError as error:
-        size = packet_bytes(view)
-        if size is not None and size <= len(view):
-            raise Malformed("a packet ends inside a field") from error
-        return None
+        raise Malformed("a packet ends inside a field") from error
     except ValueError as error:
         raise Malformed(str(error)) from error
-    except BaseException as error:
-        if type(error).__name__ == "PanicException":
-            raise Malformed("a text is not UTF-8") from None
-        raise
 
 
 def protocol_level(view: memoryview) -> int | None:
@@ -116,12 +99,3 @@ def protocol_level(view: memoryview) -> int | None:
     if view[0] != CONNECT_BYTE or name not in (b"MQTT", b"MQIsdp") or level_at >= len(view):
         return None
     return view[level_at]
-
-
-def encode_pubacks(packet_ids: list[int]) -> bytes:
-    """Return one PUBACK with success for every packet id that is not 0, in order."""
-    ids = np.array(packet_ids, np.uint16)
-    acks = np.empty(np.count_nonzero(ids), PUBACK)
-    acks["head"] = PUBACK_HEAD
-    acks["packet_id"] = ids[ids != 0]
-    return acks.tobytes()

@@ -7,6 +7,8 @@ import asyncio
 import logging
 from typing import Protocol
 
+import numpy as np
+
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.intake import Intake
 from phusong.collector.mqtt import codec
@@ -195,16 +197,19 @@ class Connection(asyncio.Protocol):
         """Read every whole packet of `data` from a position on; return where the next one starts."""
         assert self._publisher is not None, "only who is connected gets here"
         view = memoryview(data)
+        # Kernels take writable arrays only.
+        buffer = np.frombuffer(bytearray(data), np.uint8)
         while position < len(data) and not self._is_closing:
-            position = self._publisher.read(data, view, position)
-            if position == len(data) or data[position] >> 4 == codec.PUBLISH_KIND:
-                break
-            taken = read_packet(view[position:])
+            position = self._publisher.read(data, buffer, position)
+            taken = read_packet(view[position:]) if position < len(data) else None
             if taken is None:
                 break
             packet, size = taken
             position += size
-            self._take(packet)
+            if isinstance(packet, codec.PublishPacket):
+                self._publisher.take(packet)
+            else:
+                self._take(packet)
         return position
 
     def _take(self, packet: codec.Packet) -> None:

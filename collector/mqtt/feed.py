@@ -46,7 +46,7 @@ class DecisionFeed:
             payloads = self._board.after(self._position, 1)
             if not payloads:
                 return
-            packet_id = self._next_packet_id() if self._qos is QoS.AT_LEAST_ONCE else None
+            packet_id = self._next_packet_id() if self._qos == QoS.AT_LEAST_ONCE else None
             packet = PublishPacket(self._topic, payloads[0], qos=self._qos, packet_id=packet_id)
             encoded = packet.write()
             if self._packet_max_bytes is not None and len(encoded) > self._packet_max_bytes:

@@ -4,47 +4,59 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
 from phusong.collector.intake import Intake
 from phusong.collector.journal.writer import JournalFailed
 from phusong.collector.mqtt.answers import pubacks
 from phusong.collector.mqtt.codec import (
-    PUBLISH_KIND,
-    PUBLISH_QOS_0,
-    PUBLISH_QOS_1,
-    PUBLISH_QOS_1_AGAIN,
     ConnectPacket,
     DisconnectReasonCode,
+    Malformed,
     PublishPacket,
     QoS,
-    read_packet,
 )
 from phusong.collector.mqtt.greeting import RECEIVE_MAX
 from phusong.collector.mqtt.refused import Refused
 from phusong.collector.parcel import Outcome, Parcel
-from phusong.collector.routes import Heads, RouteTable, TooManyRoutes
+from phusong.collector.routes import RouteTable, TooManyRoutes
 from phusong.collector.topics import route_of_topic
+from phusong.kernels.columns import ByteColumn, Int64Column
 from phusong.kernels.frame import PayloadKind, Transport
+from phusong.kernels.publishes import (
+    ENVELOPE_HEAD_MAX_BYTES,
+    Publishes,
+    find_publishes,
+    new_publishes,
+    write_envelopes,
+)
+
+# A chunk of 256 KiB holds fewer messages with a payload worth sending; more are taken in turns.
+RUN_COUNT_MAX = 8192
 
 
 class Topics:
-    """The routes of topics met, for all connections of an endpoint."""
+    """The routes of topics met, for all connections of an endpoint, and room to find messages in."""
 
     def __init__(self, table: RouteTable) -> None:
         """Start with none met."""
-        self.heads_of: dict[str, Heads] = {}
+        # The loop reads one chunk at a time, so one is enough for all connections.
+        self.found = new_publishes(RUN_COUNT_MAX)
+        self._number_of: dict[bytes, int] = {}
         self._table = table
 
-    def learn(self, topic: str) -> Heads:
-        """Return the heads of a topic met for the first time."""
-        if not topic:
-            code = DisconnectReasonCode.TOPIC_ALIAS_INVALID
-            raise Refused(code, "topic aliases are not available, as CONNACK said")
-        try:
-            number = self._table.number(route_of_topic(topic, Transport.MQTT))
-        except TooManyRoutes as error:
-            raise Refused(DisconnectReasonCode.QUOTA_EXCEEDED, str(error)) from error
-        heads = self.heads_of[topic] = self._table.heads(number)
-        return heads
+    def number_of(self, topic: bytes) -> int:
+        """Return the route number of a topic. Raises Malformed, Refused."""
+        number = self._number_of.get(topic)
+        if number is None:
+            try:
+                route = route_of_topic(topic.decode(), Transport.MQTT)
+                number = self._number_of[topic] = self._table.number(route)
+            except UnicodeDecodeError as error:
+                raise Malformed("a topic is not UTF-8") from error
+            except TooManyRoutes as error:
+                raise Refused(DisconnectReasonCode.QUOTA_EXCEEDED, str(error)) from error
+        return number
 
     def operator_of(self, number: int) -> str:
         """Return the operator of a route, "" when its topic is none of ours."""
@@ -73,45 +85,51 @@ class Publisher:
         self._loop = asyncio.get_running_loop()
         self._acks: list[bytes] = []
 
-    def read(self, data: bytes, view: memoryview, position: int) -> int:
-        """Take the whole PUBLISH packets that stand one after another at a position; return where they end.
+    def read(self, data: bytes, buffer: ByteColumn, position: int) -> int:
+        """Take the plain messages that stand one after another at a position; return where they end.
 
-        The hot path: about a microsecond a message, and one parcel for all of them. Raises Refused, Malformed; what
-        stood before the offence is taken.
+        One parcel for all of them, nothing per message but the kernels. `buffer` holds the bytes of `data`.
+        Raises Refused, Malformed.
         """
-        end = len(data)
-        heads_of, learn = self._topics.heads_of, self._topics.learn
-        packet_ids: list[int] = []
-        route: list[int] = []
-        pieces: list[bytes] = []
-        byte_count = 0
-        try:
-            while position < end and (first := data[position]) >> 4 == PUBLISH_KIND:
-                taken = read_packet(view[position:])
-                if taken is None:
-                    break
-                packet, size = taken
-                assert isinstance(packet, PublishPacket), "its first byte says so"
-                if first not in (PUBLISH_QOS_1, PUBLISH_QOS_1_AGAIN, PUBLISH_QOS_0):
-                    _refuse(packet)
-                if packet.topic_alias is not None:
-                    learn("")
-                heads = heads_of.get(packet.topic) or learn(packet.topic)
-                payload = packet.payload
-                packet_ids.append(packet.packet_id or 0)
-                route.append(heads.number)
-                pieces += (heads.head(len(payload)), payload)
-                byte_count += size
-                position += size
-        finally:
-            if route:
-                self._offer(packet_ids, route, pieces, byte_count)
-        if self.unacknowledged_count > RECEIVE_MAX:
-            code = DisconnectReasonCode.RECEIVE_MAX_EXCEEDED
-            raise Refused(
-                code, f"{self.unacknowledged_count} unacknowledged; CONNACK said {RECEIVE_MAX}"
+        while True:
+            count, end = find_publishes(buffer, position, self._topics.found)
+            position = int(end)
+            if count == 0:
+                return position
+            found = Publishes(*(column[:count] for column in self._topics.found))
+            route = self._route_of(data, found)
+            envelopes = np.empty(
+                int(found.payload_length.sum()) + ENVELOPE_HEAD_MAX_BYTES * count, np.uint8
             )
-        return position
+            offset = np.empty(count, np.int64)
+            size = write_envelopes(
+                buffer, route, found.payload_offset, found.payload_length, envelopes, offset
+            )
+            packet_id = found.packet_id.copy()
+            parcel = Parcel(
+                route=route,
+                offset=offset,
+                length=found.payload_length.copy(),
+                envelopes=envelopes[:size].tobytes(),
+                complete=partial(self._complete, packet_id),
+            )
+            self._offer(parcel, packet_id)
+
+    def take(self, packet: PublishPacket) -> None:
+        """Take a message that is not plain. Raises Refused, Malformed."""
+        if packet.qos == QoS.EXACTLY_ONCE:
+            raise Refused(DisconnectReasonCode.QOS_NOT_SUPPORTED, "QoS 2; CONNACK said at most 1")
+        if packet.retain:
+            raise Refused(DisconnectReasonCode.RETAIN_NOT_SUPPORTED, "nothing is retained here")
+        if packet.topic_alias is not None or not packet.topic:
+            code = DisconnectReasonCode.TOPIC_ALIAS_INVALID
+            raise Refused(code, "topic aliases are not available, as CONNACK said")
+        if packet.duplicate and packet.qos == QoS.AT_MOST_ONCE:
+            raise Malformed("a QoS 0 message cannot be sent again")
+        packet_id = np.array([packet.packet_id or 0], np.int64)
+        number = self._topics.number_of(packet.topic.encode())
+        complete = partial(self._complete, packet_id)
+        self._offer(Parcel.of_one(number, packet.payload, complete), packet_id)
 
     def flush(self) -> None:
         """Write the acknowledgements that wait."""
@@ -119,24 +137,34 @@ class Publisher:
             self._write(b"".join(self._acks))
             self._acks.clear()
 
-    def _offer(
-        self, packet_ids: list[int], route: list[int], pieces: list[bytes], byte_count: int
-    ) -> None:
+    def _route_of(self, data: bytes, found: Publishes) -> Int64Column:
+        firsts = np.flatnonzero(np.diff(found.topic_run, prepend=-1))
+        places = zip(
+            found.topic_offset[firsts].tolist(), found.topic_length[firsts].tolist(), strict=True
+        )
+        numbers = [self._topics.number_of(data[offset : offset + n]) for offset, n in places]
+        return np.array(numbers, np.int64)[found.topic_run]
+
+    def _offer(self, parcel: Parcel, packet_id: Int64Column) -> None:
         if not self.operator:
-            self.operator = self._topics.operator_of(route[0])
-        complete = partial(self._complete, packet_ids)
+            self.operator = self._topics.operator_of(int(parcel.route[0]))
         try:
-            self._intake.offer(Parcel(route, pieces, byte_count, complete))
+            self._intake.offer(parcel)
         except JournalFailed as error:
             raise Refused(DisconnectReasonCode.UNSPECIFIED_ERROR, str(error)) from error
-        self.unacknowledged_count += len(packet_ids) - packet_ids.count(0)
+        self.unacknowledged_count += int(np.count_nonzero(packet_id))
+        if self.unacknowledged_count > RECEIVE_MAX:
+            raise Refused(
+                DisconnectReasonCode.RECEIVE_MAX_EXCEEDED,
+                f"{self.unacknowledged_count} unacknowledged; CONNACK said {RECEIVE_MAX}",
+            )
 
-    def _complete(self, packet_ids: list[int], outcome: Outcome) -> None:
-        self.unacknowledged_count -= len(packet_ids) - packet_ids.count(0)
+    def _complete(self, packet_id: Int64Column, outcome: Outcome) -> None:
+        self.unacknowledged_count -= int(np.count_nonzero(packet_id))
         if isinstance(outcome, Exception):
             return  # nothing is on disk: no acknowledgement, and the doors are closing
         acks = pubacks(
-            packet_ids,
+            packet_id,
             outcome,
             with_reason=self._with_reason,
             packet_max_bytes=self._packet_max_bytes,
@@ -145,12 +173,3 @@ class Publisher:
             # All parcels of a commit complete in this turn of the loop; their acknowledgements leave in one write.
             self._loop.call_soon(self.flush)
         self._acks.append(acks)
-
-
-def _refuse(packet: PublishPacket) -> None:
-    """Say which promise of CONNACK a PUBLISH breaks."""
-    if packet.qos is QoS.EXACTLY_ONCE:
-        raise Refused(DisconnectReasonCode.QOS_NOT_SUPPORTED, "QoS 2; CONNACK said at most 1")
-    if packet.retain:
-        raise Refused(DisconnectReasonCode.RETAIN_NOT_SUPPORTED, "nothing is retained here")
-    raise Refused(DisconnectReasonCode.MALFORMED_PACKET, "a QoS 0 message cannot be sent again")

@@ -49,21 +49,23 @@ class Subscriber:
             code = DisconnectReasonCode.SUBSCRIPTION_IDS_NOT_SUPPORTED
             raise Refused(code, "subscription identifiers are not available, as CONNACK said")
         self._on_failure = on_failure
-        codes = []
+        codes: list[SubAckReasonCode] = []
         qos: QoS | None = None
         for topic_filter in packet.topic_filters:
             refusal = refusal_of_filter(topic_filter.pattern, operator)
-            if refusal is None:
-                qos = min(topic_filter.max_qos, QoS.AT_LEAST_ONCE)
-            codes.append(
-                SubAckReasonCode(int(qos)) if refusal is None and qos is not None else refusal
-            )
+            if refusal is not None:
+                codes.append(refusal)
+            elif topic_filter.max_qos == QoS.AT_MOST_ONCE:
+                qos = QoS.AT_MOST_ONCE
+                codes.append(SubAckReasonCode.GRANTED_QOS_AT_MOST_ONCE)
+            else:
+                qos = QoS.AT_LEAST_ONCE
+                codes.append(SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE)
         is_refused = SubAckReasonCode.NOT_AUTHORIZED in codes
         reason = NOT_YOURS if is_refused and self._connect.request_problem_info else None
-        granted = [code for code in codes if code is not None]
-        self._write(SubAckPacket(packet.packet_id, granted, reason_str=reason).write())
+        self._write(SubAckPacket(packet.packet_id, codes, reason_str=reason).write())
         if qos is not None:
-            self._start(operator, QoS(qos), packet.user_properties)
+            self._start(operator, qos, packet.user_properties)
 
     def unsubscribe(self, packet: UnsubscribePacket) -> None:
         """Answer an UNSUBSCRIBE."""

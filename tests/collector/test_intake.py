@@ -3,10 +3,11 @@
 import asyncio
 import shutil
 
-import phusong.collector.intake as intake_module
 import pytest
 from batches import usage_batch, usage_payload
 from google.protobuf import json_format
+
+import phusong.collector.intake as intake_module
 from phusong.collector.doors import open_intake
 from phusong.collector.intake import Overloaded
 from phusong.collector.journal.reader import read_frames

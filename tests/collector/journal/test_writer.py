@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+
 from phusong.collector.journal.reader import read_frames
 from phusong.collector.journal.segment import JournalDamaged, segment_paths
 from phusong.collector.journal.writer import (

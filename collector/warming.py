@@ -1,0 +1,46 @@
+"""Compile or load every kernel the doors use before they open, so that no sender waits for it."""
+
+import numpy as np
+
+from phusong.collector.judge import Envelopes, Judge
+from phusong.collector.routes import RouteTable
+from phusong.collector.topics import route_of_names
+from phusong.kernels.batch_names import batch_names
+from phusong.kernels.frame import Transport, decode_frame, encode_envelope_head
+from phusong.kernels.publishes import (
+    ENVELOPE_HEAD_MAX_BYTES,
+    find_publishes,
+    new_publishes,
+    write_envelopes,
+    write_pubacks,
+)
+from phusong.kernels.windows import SequenceWindows
+from phusong.v1.telemetry_pb2 import Batch, CellReport, SignalReading, UsageReading
+
+
+def warm_kernels() -> None:
+    """Run every kernel of the doors once, on a batch that nobody sent."""
+    batch = Batch(
+        sequence=1,
+        signal_readings=[SignalReading(device_key=1)],
+        usage_readings=[UsageReading(subscriber_key=1)],
+        cell_reports=[CellReport(cell_identity=1)],
+    )
+    payload = batch.SerializeToString()
+    batch_names(payload)
+
+    table = RouteTable()
+    number = table.number(route_of_names("none", "none", Transport.SERVICE))
+    judge = Judge(table, SequenceWindows())
+    head = encode_envelope_head(number, len(payload))
+    body = table.encoded(number) + head + payload
+    frame = decode_frame(body)
+    judge.judge(Envelopes(body, frame.route, frame.offset, frame.length))
+
+    buffer = np.zeros(0, np.uint8)
+    found = new_publishes(1)
+    find_publishes(buffer, 0, found)
+    out = np.zeros(ENVELOPE_HEAD_MAX_BYTES, np.uint8)
+    none = np.zeros(1, np.int64)
+    write_envelopes(buffer, none, none, none, out, none.copy())
+    write_pubacks(none, out)

@@ -1,0 +1,20 @@
+"""Kernels are ready before the doors open."""
+
+import numba
+
+from phusong.collector import warming
+from phusong.kernels import batch_names, publishes, windows
+
+
+def test_every_kernel_of_the_doors_is_compiled_once():
+    warming.warm_kernels()
+
+    for module, names in [
+        (publishes, ("find_publishes", "write_envelopes", "write_pubacks")),
+        (windows, ("mark_recent",)),
+        (batch_names, ("find_names",)),
+    ]:
+        for name in names:
+            kernel = getattr(module, name)
+            if isinstance(kernel, numba.core.registry.CPUDispatcher):  # not with NUMBA_DISABLE_JIT
+                assert len(kernel.signatures) == 1, (name, kernel.signatures)
