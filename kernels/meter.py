@@ -105,10 +105,7 @@ def is_inferred(readings: UsageReadings, i: Int) -> bool:
     ):
         return False
     return bool(
-
-            readings.uplink_gigawords[i] == INT_MISSING
-            or readings.downlink_gigawords[i] == INT_MISSING
-
+        readings.uplink_gigawords[i] == INT_MISSING or readings.downlink_gigawords[i] == INT_MISSING
     )
 
 
@@ -144,13 +141,11 @@ def count_nodes(t: Tables, session: Int) -> Int:
 def has_room(t: Tables, node_count: Int) -> bool:
     """Tell whether every table has room for whatever one more row can add, `node_count` nodes among it."""
     return bool(
-
-            t.used[C_NODE] + node_count <= len(t.nodes)
-            and t.used[C_SIM_DAY] + DAY_COUNT_MAX <= len(t.sim_days)
-            and t.used[C_ACCOUNT] + DAY_COUNT_MAX <= len(t.accounts)
-            and t.used[C_CHANGED] + DAY_COUNT_MAX <= len(t.changed)
-            and t.used[C_WAIT] < len(t.waits)
-
+        t.used[C_NODE] + node_count <= len(t.nodes)
+        and t.used[C_SIM_DAY] + DAY_COUNT_MAX <= len(t.sim_days)
+        and t.used[C_ACCOUNT] + DAY_COUNT_MAX <= len(t.accounts)
+        and t.used[C_CHANGED] + DAY_COUNT_MAX <= len(t.changed)
+        and t.used[C_WAIT] < len(t.waits)
     )
 
 

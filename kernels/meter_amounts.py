@@ -17,7 +17,9 @@ from phusong.kernels.meter_tables import (
     D_METERED,
     D_OLDER,
     D_ZERO_RATED,
-    IS_CHANGED,
+    H_LEVEL,
+    H_SIM_DAY,
+    H_TIME,
     LEVEL_MASK,
     M_NEWEST,
     NONE,
@@ -101,10 +103,12 @@ def weigh_day(t: Tables, row: Int, time_ms: Int) -> None:
         t.sim_days[row, D_CROSSED_TIME] = time_ms
     elif level == top:
         t.sim_days[row, D_CROSSED_TIME] = NONE
-    if not marks & IS_CHANGED:
-        t.changed[t.used[C_CHANGED]] = row
-        t.used[C_CHANGED] += 1
-    t.sim_days[row, D_MARKS] = (marks & ~LEVEL_MASK) | reached | IS_CHANGED
+    change = t.used[C_CHANGED]
+    t.changed[change, H_SIM_DAY] = row
+    t.changed[change, H_TIME] = time_ms
+    t.changed[change, H_LEVEL] = reached
+    t.used[C_CHANGED] += 1
+    t.sim_days[row, D_MARKS] = (marks & ~LEVEL_MASK) | reached
 
 
 @kernel

@@ -6,18 +6,19 @@ from numpy.typing import NDArray
 from phusong.kernels.columns import BoolColumn, Int64Column, UsageReadings
 from phusong.kernels.identity import KeyTable
 from phusong.kernels.meter import DAY_COUNT_MAX, UsageRows, add_usage
+from phusong.kernels.meter_join import join_tables
 from phusong.kernels.meter_tables import (
+    A_DAY,
+    A_RECEIVED,
+    A_REJECTED,
+    A_SOURCE,
     ACCOUNT_WIDTH,
     C_ACCOUNT,
     C_CHANGED,
     C_NODE,
     C_SIM_DAY,
     C_WAIT,
-    D_DAY,
-    D_INDETERMINATE,
-    D_METERED,
-    D_SIM,
-    D_ZERO_RATED,
+    CHANGE_WIDTH,
     M_NEWEST,
     M_OPERATOR,
     NODE_WIDTH,
@@ -29,6 +30,8 @@ from phusong.kernels.meter_tables import (
     SIM_WIDTH,
     WAIT_WIDTH,
     Tables,
+    account_of,
+    sim_day_of,
 )
 from phusong.kernels.reject import TAKEN
 from phusong.kernels.screen_usage import COUNTER_KIND_DELTA
@@ -60,7 +63,7 @@ class Meter:
             sources=np.empty(0, np.int64),
             accounts=np.empty((ROW_COUNT_FIRST + DAY_COUNT_MAX, ACCOUNT_WIDTH), np.int64),
             waits=np.empty((ROW_COUNT_FIRST, WAIT_WIDTH), np.int64),
-            changed=np.empty(ROW_COUNT_FIRST + DAY_COUNT_MAX, np.int64),
+            changed=np.empty((ROW_COUNT_FIRST + DAY_COUNT_MAX, CHANGE_WIDTH), np.int64),
             used=np.zeros(len(GROWN), np.int64),
             threshold_bytes=np.array(threshold_bytes, np.int64),
         )
@@ -154,14 +157,74 @@ class Meter:
             used = int(self.tables.used[counter])
             self._grow(name, 2 * used + ROW_COUNT_FIRST + DAY_COUNT_MAX, 0)
 
-    def days(self) -> list[tuple[int, int, int, int, int]]:
-        """Return SIM key, day, metered, indeterminate and zero-rated bytes of every SIM's day."""
-        rows = self.sim_days
-        keys = self.sim_keys.keys[rows[:, D_SIM], 0]
-        columns = (rows[:, k] for k in (D_DAY, D_METERED, D_INDETERMINATE, D_ZERO_RATED))
-        return list(zip(keys.tolist(), *(column.tolist() for column in columns), strict=True))
+    def add_rejected(self, source: int, ict_day: int, count: int) -> None:
+        """Count payloads of a source that could not be read."""
+        self._grow("sources", source + 1, NONE)
+        self._make_room()
+        account = account_of(self.tables, source, ict_day)
+        self.tables.accounts[account, [A_RECEIVED, A_REJECTED]] += count
+
+    def sim_day_row(self, subscriber_key: int, ict_day: int) -> int:
+        """Return the row of a SIM's day, adding it when new."""
+        self._make_room()
+        sim = self._sims_of(np.array([subscriber_key]), np.array([NONE]))[0]
+        return int(sim_day_of(self.tables, sim, ict_day))
 
     @property
     def sim_days(self) -> Int64Column:
         """The rows in use of the table of SIM-days."""
         return self.tables.sim_days[: self.tables.used[C_SIM_DAY]]
+
+    @property
+    def accounts(self) -> Int64Column:
+        """The rows in use of the table of accounts."""
+        return self.tables.accounts[: self.tables.used[C_ACCOUNT]]
+
+    def take_changes(self) -> Int64Column:
+        """Return and forget the changes of level since the last call, in the order of their readings."""
+        changed = self.tables.changed[: self.tables.used[C_CHANGED]].copy()
+        self.tables.used[C_CHANGED] = 0
+        return changed
+
+    def note_changes(self, changed: Int64Column) -> None:
+        """Remember changes again that were taken and not acted on."""
+        used = int(self.tables.used[C_CHANGED])
+        self._grow("changed", used + len(changed) + DAY_COUNT_MAX, 0)
+        self.tables.changed[used : used + len(changed)] = changed
+        self.tables.used[C_CHANGED] += len(changed)
+
+    def export(self) -> dict[str, NDArray[np.int64]]:
+        """Return everything by name; arrays are copies."""
+        used = {name: int(self.tables.used[counter]) for name, counter in GROWN.items()}
+        used |= {"sessions": self.session_keys.count, "sims": self.sim_keys.count}
+        arrays = {name: getattr(self.tables, name)[:count].copy() for name, count in used.items()}
+        return arrays | {
+            "sources": self.tables.sources.copy(),
+            "session_keys": self.session_keys.keys.copy(),
+            "sim_keys": self.sim_keys.keys.copy(),
+        }
+
+    def restore(self, arrays: dict[str, NDArray[np.int64]]) -> None:
+        """Become what was exported."""
+        self.session_keys = KeyTable(SESSION_KEY_WIDTH, arrays["session_keys"])
+        self.sim_keys = KeyTable(1, arrays["sim_keys"])
+        for name, counter in GROWN.items():
+            self.tables.used[counter] = len(arrays[name])
+        tables = {name: arrays[name].copy() for name in (*GROWN, "sessions", "sims", "sources")}
+        self.tables = self.tables._replace(**tables)
+        self._make_room()
+
+    def merge(self, other: "Meter") -> None:
+        """Take in the state of another meter that knows other SIMs; both count sources alike."""
+        known = self.sim_keys.find(other.sim_keys.keys[:, 0])
+        assert (known == NONE).all(), "shards are cut by SIM"
+        mine, theirs = self.export(), other.export()
+        accounts = theirs.pop("accounts")
+        joined = join_tables(mine, theirs)
+        joined["accounts"] = mine["accounts"]
+        self.restore(joined)
+        for row in accounts:
+            self._grow("sources", int(row[A_SOURCE]) + 1, NONE)
+            self._make_room()
+            account = account_of(self.tables, row[A_SOURCE], row[A_DAY])
+            self.tables.accounts[account, A_RECEIVED:] += row[A_RECEIVED:]

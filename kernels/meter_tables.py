@@ -36,11 +36,10 @@ NODE_WIDTH = 16
 D_SIM, D_DAY, D_OLDER, D_METERED, D_INDETERMINATE, D_ZERO_RATED, D_CROSSED_TIME, D_MARKS = range(8)
 SIM_DAY_WIDTH = 8
 
-# D_MARKS: how many thresholds are reached, whether a reading lies in the day, whether it waits in `changed`;
-# then what has been decided: thresholds notified, cuts, restores.
+# D_MARKS: how many thresholds are reached, whether a reading lies in the day; then what has been decided:
+# thresholds notified, cuts, restores.
 LEVEL_MASK = 3
 HAS_READING = 4
-IS_CHANGED = 8
 NOTIFIED_SHIFT = 4  # three bits
 CUT_SHIFT = 8  # 24 bits
 RESTORE_SHIFT = 32  # 24 bits
@@ -57,6 +56,10 @@ W_LIFE, W_ORDER, W_SEQUENCE, W_TIME, W_UP, W_DOWN, W_UP_HIGH, W_DOWN_HIGH = rang
 W_START, W_PREV, W_NEXT, W_VALUE_UP, W_VALUE_DOWN = range(8, 13)
 WAIT_WIDTH = 13
 
+# A SIM's day came to another number of thresholds: which day, by a reading of which time, to what level.
+H_SIM_DAY, H_TIME, H_LEVEL = range(3)
+CHANGE_WIDTH = 3
+
 # Rows in use of the tables that grow inside the kernel.
 C_NODE, C_SIM_DAY, C_ACCOUNT, C_WAIT, C_CHANGED = range(5)
 
@@ -71,7 +74,7 @@ class Tables(NamedTuple):
     sources: Int64Column  # int64[capacity]: the newest account of a source
     accounts: Int64Column
     waits: Int64Column
-    changed: Int64Column  # int64[capacity]: SIM-days whose number of thresholds reached changed
+    changed: Int64Column
     used: Int64Column  # int64[5]
     threshold_bytes: Int64Column  # int64[3], rising; the last is the quota
 

@@ -6,6 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phusong.kernels.meter_state import Meter
+from phusong.kernels.meter_tables import (
+    D_DAY,
+    D_INDETERMINATE,
+    D_METERED,
+    D_SIM,
+    D_ZERO_RATED,
+)
 from reference import quota as reference
 from reference.usage import (
     DAY_MS,
@@ -47,11 +54,15 @@ def add(meter: Meter, batch: list[Usage]) -> list[int]:
 
 
 def used(meter: Meter) -> dict[tuple[int, int], dict[str, int]]:
-    return {
-        (sim, day): {"metered": metered, "indeterminate": indeterminate, "zero_rated": zero_rated}
-        for sim, day, metered, indeterminate, zero_rated in meter.days()
-        if metered or indeterminate or zero_rated
-    }
+    found = {}
+    for row in meter.sim_days:
+        sim = int(meter.sim_keys.keys[row[D_SIM], 0])
+        found[sim, int(row[D_DAY])] = {
+            "metered": int(row[D_METERED]),
+            "indeterminate": int(row[D_INDETERMINATE]),
+            "zero_rated": int(row[D_ZERO_RATED]),
+        }
+    return {key: entry for key, entry in found.items() if any(entry.values())}
 
 
 gaps = st.integers(10_000, 5 * HOUR_MS) | st.integers(DAY_MS, 4 * DAY_MS)
