@@ -6,8 +6,10 @@ A field added to `telemetry.proto` is a column of the next import without a line
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
+from typing import cast
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 
 from phusong.kernels.wire_encode import BYTES, FIXED32, FIXED64, VARINT
 from phusong.v1.ingest_pb2 import RowKind
@@ -165,11 +167,11 @@ def _field_of(field: FieldDescriptor) -> Field:
 
 
 def _row_shape(
-    kind: RowKind, descriptor: Descriptor, rows: str, required: tuple[str, ...]
+    kind: RowKind, message: type[Message], rows: str, required: tuple[str, ...]
 ) -> RowShape:
-    fields = sorted(
-        (_field_of(field) for field in descriptor.fields), key=lambda field: field.number
-    )
+    # The stubs know two descriptor classes; the C one has all that the other has.
+    descriptors = cast("list[FieldDescriptor]", list(message.DESCRIPTOR.fields))
+    fields = sorted((_field_of(field) for field in descriptors), key=lambda field: field.number)
     return RowShape(
         kind=kind,
         batch_tag=Batch.DESCRIPTOR.fields_by_name[rows].number << 3 | BYTES,
@@ -182,20 +184,18 @@ def _row_shape(
 def signal_shape() -> RowShape:
     """Columns of signal readings."""
     required = ("device_key", "observed_time_ms", "rat")
-    return _row_shape(
-        RowKind.ROW_KIND_SIGNAL, SignalReading.DESCRIPTOR, "signal_readings", required
-    )
+    return _row_shape(RowKind.ROW_KIND_SIGNAL, SignalReading, "signal_readings", required)
 
 
 @cache
 def usage_shape() -> RowShape:
     """Columns of usage readings."""
     required = ("subscriber_key", "observed_time_ms", "uplink_bytes", "downlink_bytes")
-    return _row_shape(RowKind.ROW_KIND_USAGE, UsageReading.DESCRIPTOR, "usage_readings", required)
+    return _row_shape(RowKind.ROW_KIND_USAGE, UsageReading, "usage_readings", required)
 
 
 @cache
 def cell_shape() -> RowShape:
     """Columns of cell reports."""
     required = ("plmn", "cell_identity", "observed_time_ms", "rat")
-    return _row_shape(RowKind.ROW_KIND_CELL, CellReport.DESCRIPTOR, "cell_reports", required)
+    return _row_shape(RowKind.ROW_KIND_CELL, CellReport, "cell_reports", required)

@@ -11,11 +11,11 @@ import polars as pl
 from phusong.collector.importing.convert import blank_to_null
 from phusong.collector.importing.options import ImportFailed, ImportRefused
 from phusong.collector.importing.reading import LINE_MAX_BYTES, Lines, read_lines
+from phusong.collector.importing.splitting import UNCLOSED, split_lines
 from phusong.kernels.columns import Int64Column
 from phusong.kernels.reject import Reject
 
 DELIMITERS = ",;\t|"
-QUOTE = '"'
 
 PARQUET_MAGIC = b"PAR1"
 # As many rows as a chunk of text has, roughly.
@@ -107,13 +107,12 @@ class CsvTables:
             chunk = following
 
     def _table(self, chunk: Lines, wanted: list[str], places: list[int]) -> TextTable:
-        cells, unclosed = self._split(chunk.text)
+        cells = split_lines(chunk.text, self._delimiter)
         line = np.array(chunk.number, np.int64)
-        width = cells.list.len().to_numpy().astype(np.int64)
-        width[unclosed] = -1
+        width = cells.width.copy()
         # Spreadsheets end lines with delimiters for cells that were once used; empty, they mean nothing.
         for i in np.flatnonzero(width > len(self.header)):
-            if not any(cell.strip() for cell in cells[int(i)].to_list()[len(self.header) :]):
+            if not any(cell.strip() for cell in cells.row(int(i))[len(self.header) :]):
                 width[i] = len(self.header)
         is_row = width == len(self.header)
         bad_lines = [
@@ -121,29 +120,14 @@ class CsvTables:
             for number in chunk.too_long
         ]
         bad_lines += [self._bad_line(int(line[i]), int(width[i])) for i in np.flatnonzero(~is_row)]
-        rows = cells.filter(pl.Series(is_row))
         columns = [
-            blank_to_null(rows.list.get(place).rename(name))
+            blank_to_null(cells.column(place, is_row).rename(name))
             for name, place in zip(wanted, places, strict=True)
         ]
         return TextTable(pl.DataFrame(columns), line[is_row], bad_lines, chunk.read_bytes)
 
-    def _split(self, text: list[str]) -> tuple[pl.Series, list[int]]:
-        lines = pl.Series(text, dtype=pl.String)
-        if not lines.str.contains(QUOTE, literal=True).any():
-            return lines.str.split(self._delimiter), []
-        cells: list[list[str]] = []
-        unclosed: list[int] = []
-        for i, line in enumerate(text):
-            try:
-                cells.append(next(csv.reader([line], delimiter=self._delimiter, strict=True)))
-            except csv.Error:
-                cells.append([])
-                unclosed.append(i)
-        return pl.Series(cells, dtype=pl.List(pl.String)), unclosed
-
     def _bad_line(self, line: int, width: int) -> BadLine:
-        if width < 0:
+        if width == UNCLOSED:
             return BadLine(line, Reject.TOO_FEW_FIELDS, "a quote is not closed on its line")
         reason = Reject.TOO_FEW_FIELDS if width < len(self.header) else Reject.TOO_MANY_FIELDS
         return BadLine(line, reason, f"{width} fields, expected {len(self.header)}")

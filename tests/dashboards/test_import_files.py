@@ -19,7 +19,7 @@ from phusong.v1.journal_pb2 import FileRow
 EXAMPLES = Path(phusong.collector.importing.__file__).parent / "examples"
 USAGE = "subscriber_key,observed_time_ms,uplink_bytes,downlink_bytes"
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 app.command()(import_files)
 
 
@@ -164,3 +164,11 @@ def test_a_damaged_file_ends_with_status_1(tmp_path):
 
     assert result.exit_code == 1
     assert "cannot read usage.parquet as Parquet" in result.stderr
+
+
+def test_every_option_is_documented():
+    document = (Path(__file__).parents[2] / "docs" / "import.md").read_text("utf-8")
+
+    for parameter in typer.main.get_command(app).params:
+        for option in (o for o in parameter.opts if o.startswith("--") and o != "--help"):
+            assert f"`{option}`" in document or f" {option} " in document
