@@ -103,6 +103,7 @@ def signed(value: int) -> int:
     return value - 2**64 if value >= 2**63 else value
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the first call compiles
 @given(st.lists(payloads, max_size=4))
 def test_payloads_read_as_the_official_library_reads_them(batch: list[bytes]) -> None:
@@ -116,12 +117,14 @@ def test_payloads_read_as_the_official_library_reads_them(batch: list[bytes]) ->
     assert told_by_kernels(batch) == expected
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(payloads | damaged() | st.binary(max_size=40), max_size=4))
 def test_any_bytes_read_as_the_slow_twin_reads_them(batch: list[bytes]) -> None:
     assert told_by_kernels(batch) == [told_by(wire.decode(payload)) for payload in batch]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(damaged())
 def test_damaged_bytes_are_refused_wherever_the_official_library_refuses_them(
@@ -141,12 +144,14 @@ def test_damaged_bytes_are_refused_wherever_the_official_library_refuses_them(
         assert said[0] != "MALFORMED" or any(byte & 7 == 3 for byte in payload)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(payloads | damaged(), max_size=6), st.integers(0, 6))
 def test_a_batch_may_be_cut_anywhere(batch: list[bytes], cut: int) -> None:
     assert told_by_kernels(batch[:cut]) + told_by_kernels(batch[cut:]) == told_by_kernels(batch)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(payloads)
 def test_every_cut_of_a_payload_reads_as_the_slow_twin_reads_it(payload: bytes) -> None:
