@@ -171,7 +171,7 @@ def screen_signal(readings: SignalReadings, reason: Int64Column) -> None:
 
     A reading without service needs neither technology nor level. A neighbour's row is screened like any
     other; that it is not service is the verifier's to say. Each rule goes over all rows by itself: handing 28
-    columns to a function per row made it five times slower.
+    columns to a function per row made it a hundred times slower.
     """
     assert len(readings.device_key) == len(reason)
     for i in range(len(reason)):
