@@ -5,7 +5,7 @@ What a client does wrong ends its own connection with a reason and nothing else.
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -84,8 +84,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the clock for the first packet."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         self._timer = self._loop.call_later(CONNECT_TIMEOUT_S, self._close, "no CONNECT in time")
         self._endpoint.enter(self)
 

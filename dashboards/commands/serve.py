@@ -12,23 +12,28 @@ import typer
 
 from phusong.collector.journal.segment import JournalDamaged
 from phusong.collector.journal.writer import JournalLocked
-from phusong.dashboards.commands.configuration import Configuration, read_configuration
+from phusong.dashboards.commands.configuration import PORT_MAX, Configuration, read_configuration
 from phusong.dashboards.commands.exits import FAILED, USAGE, fail, say
 from phusong.dashboards.commands.options import now_ms, time_ms
 from phusong.dashboards.service import Service, ServiceOptions
 from phusong.kernels.jit import CACHE_FOLDER, is_compiled
 from phusong.verifier.quota.settings import QuotaSettings
 
-PortOption = Annotated[int | None, typer.Option(min=0, max=65_535, help="0 is any free port.")]
-
 
 def serve(
     config: Annotated[Path | None, typer.Option("-c", "--config", help="TOML file.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Folder of the journal.")] = None,
     host: Annotated[str | None, typer.Option("--host", help="Default: 127.0.0.1.")] = None,
-    mqtt_port: PortOption = None,
-    grpc_port: PortOption = None,
-    http_port: PortOption = None,
+    mqtt_port: Annotated[
+        int | None, typer.Option(min=0, max=PORT_MAX, help="MQTT 5 endpoint; 0 is any free port.")
+    ] = None,
+    grpc_port: Annotated[
+        int | None, typer.Option(min=0, max=PORT_MAX, help="gRPC door; 0 is any free port.")
+    ] = None,
+    http_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=PORT_MAX, help="/metrics and health; 0 is any free port."),
+    ] = None,
     clock_start: Annotated[
         str | None, typer.Option("--clock-start", help="Rehearsals only: the clock starts here.")
     ] = None,
