@@ -5,6 +5,7 @@ string) the next row number, 0, 1, 2 …, in the order in which keys are first s
 """
 
 import numpy as np
+
 from phusong.kernels.columns import Int, Int32Column, Int64Column
 from phusong.kernels.jit import kernel
 
@@ -13,6 +14,8 @@ ROW_COUNT_FIRST = 1024
 # Half empty: a lookup then meets 1.5 slots on average, and slots cost 4 bytes each.
 SLOTS_PER_ROW = 2
 ROW_COUNT_MAX = 2**31 - 1  # slots are int32
+# Between the columns of a key, so that (0, 0) and (0, 0, 0) part.
+STEP = np.uint64(0x9E3779B97F4A7C1)
 
 
 @kernel
@@ -30,10 +33,11 @@ def mix64(value: Int) -> Int:
 @kernel
 def slot_of(key: Int64Column, mask: Int) -> Int:
     """Return the first slot to look for a key in; `mask` is the slot count (a power of two) less 1."""
-    h = np.int64(0)
+    h = np.uint64(0)
     for i in range(len(key)):
-        h = mix64(h ^ key[i]) + np.int64(0x9E3779B97F4A7C1)
-    return mix64(h) & mask
+        # Unsigned: Numba leaves a signed sum that overflows undefined.
+        h = np.uint64(mix64(np.int64(h) ^ key[i])) + STEP
+    return mix64(np.int64(h)) & mask
 
 
 @kernel
