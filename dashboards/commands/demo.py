@@ -142,7 +142,7 @@ async def _send(programme: Programme, ports: Ports) -> None:
 def _report(programme: Programme, data: Path, as_of_ms: int) -> bool:
     """Print the tables from the same documents as `phusong coverage`, `quota` and `journal stat`."""
     state = state_of(data, Horizon(as_of_ms))
-    verdicts = state.coverage.verdicts(as_of_ms, state.operators)
+    verdicts = state.verdicts(as_of_ms)
     coverage = coverage_document(state, verdicts, as_of_ms, now_ms())
     quotas: list[dict[str, Any]] = [
         quota_document(state, state.quota.day(day_number(day)), as_of_ms, now_ms())

@@ -17,13 +17,14 @@ RIGHT = {
     Situation.COVERED: frozenset({"COVERED"}),
     Situation.WEAK: frozenset({"NOT_COVERED"}),
     Situation.SILENT: frozenset({"NOT_COVERED"}),
-    Situation.OLD: frozenset({"NOT_COVERED"}),
+    # 2G and 3G readings say nothing of LTE: whatever is said, it may not be COVERED.
+    Situation.OLD: frozenset({"NOT_COVERED", *UNKNOWN}),
     Situation.HARDLY: UNKNOWN,
     Situation.UNTESTED: UNKNOWN,
     Situation.BORDER: ANY,
 }
-# A base station that claims to be on air where SIMs find nothing contradicts them; the verdict may say so.
-RIGHT_DESPITE_CLAIM = frozenset({"NOT_COVERED", "CONFLICTED"})
+# A base station that claims to be on air where SIMs find no service contradicts them, and the verdict must say so.
+RIGHT_DESPITE_CLAIM = frozenset({"CONFLICTED"})
 
 
 @dataclass(slots=True)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 import grpc
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 
 from phusong.dashboards.demo.messages import Message
 from phusong.v1.ingest_pb2 import Receipt
@@ -14,7 +16,7 @@ ACKNOWLEDGED_WITHIN_S = 180.0  # as for MQTT: the first batches may wait for a c
 RETRIED = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
 RETRY_DEFAULT_S = 0.25
 RETRY_COUNT_MAX = 100
-RETRY_KEY = "retry-after-ms"
+DETAILS_KEY = "grpc-status-details-bin"  # where gRPC carries a google.rpc.Status
 
 
 async def send_by_grpc(
@@ -55,8 +57,13 @@ async def _export(
 
 
 def retry_delay_s(error: grpc.aio.AioRpcError) -> float:
-    """Return how long the service asks to wait."""
+    """Return how long the service asks to wait, in the RetryInfo of its answer."""
     for key, value in error.trailing_metadata() or ():
-        if key == RETRY_KEY:
-            return int(value) / 1000
+        if key != DETAILS_KEY:
+            continue
+        for detail in Status.FromString(value).details:
+            retry = RetryInfo()
+            if detail.Unpack(retry):
+                delay_s: float = retry.retry_delay.ToTimedelta().total_seconds()
+                return delay_s
     return RETRY_DEFAULT_S

@@ -7,6 +7,10 @@ import time
 
 import grpc
 import pytest
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 
 from phusong.dashboards.demo.messages import Message, Outbox, source_of
 from phusong.dashboards.demo.sending import progress_bar, send_all
@@ -45,6 +49,15 @@ def is_open(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def not_taken() -> tuple[str, bytes]:
+    """The detail that says when to come again."""
+    detail = Any()
+    delay = Duration()
+    delay.FromMilliseconds(1)
+    detail.Pack(RetryInfo(retry_delay=delay))
+    return "grpc-status-details-bin", Status(details=[detail]).SerializeToString()
+
+
 class Exports:
     """A gRPC server that keeps what it is sent, and first refuses what it is told to."""
 
@@ -57,8 +70,7 @@ class Exports:
         if self.refusals:
             self.sent_again_count += 1
             code = self.refusals.pop()
-            context.set_trailing_metadata((("retry-after-ms", "1"),))
-            await context.abort(code, "not now")
+            await context.abort(code, "not now", trailing_metadata=(not_taken(),))
         self.sequences.append(Batch.FromString(payload).sequence)
         return Receipt()
 
