@@ -4,6 +4,7 @@ It has its own core and never slows intake. What it tells its parent goes throug
 there is "stop". Losing it loses nothing: the next one starts from the journal.
 """
 
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from phusong.verifier.replay import build_state
 from phusong.verifier.snapshot import is_complete, write_snapshot
 from phusong.verifier.state import Horizon, RegistriesChanged, State
 from phusong.verifier.status import Judgement, VerifierStatus, judge, row_counts
+from phusong.verifier.warm import warm_up
 
 Clock = Callable[[], int]
 
@@ -125,6 +127,9 @@ class Follower:
 
 def follow(options: FollowOptions, pipe: Connection) -> None:
     """Follow the journal until the parent says stop or is gone."""
+    # Ctrl-C reaches the whole process group; the parent decides when to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warm_up(options.settings)
     follower = Follower(options, pipe.send)
     while True:
         was_busy = follower.step()

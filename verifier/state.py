@@ -82,7 +82,9 @@ class State:
     quota: QuotaState
     horizon: Horizon = field(default_factory=Horizon)
     position: Position = field(default_factory=Position)
-    operators: Names = field(default_factory=Names)  # shared with `quota`, which names them in decisions
+    operators: Names = field(
+        default_factory=Names
+    )  # shared with `quota`, which names them in decisions
     sources: Names = field(default_factory=Names)
     windows: SequenceWindows = field(default_factory=SequenceWindows)
     cells: CellState = field(default_factory=CellState)
