@@ -23,14 +23,10 @@ def batch(payload: bytes | str) -> Batch:
 @settings(deadline=None)
 @given(payloads)
 def test_what_the_official_library_writes_is_read(payload: bytes) -> None:
-    expected = Batch.FromString(payload)
-    written = json_format.MessageToJson(expected)
+    written = json_format.MessageToJson(Batch.FromString(payload))
 
-    # The mapping has no place for unknown fields.
-    expected.DiscardUnknownFields()
-    assert batch(written).SerializeToString(deterministic=True) == expected.SerializeToString(
-        deterministic=True
-    )
+    # As JSON again: it has one NaN where floats have many, and no place for unknown fields.
+    assert json_format.MessageToJson(batch(written)) == written
 
 
 def test_numbers_of_64_bits_may_be_texts() -> None:
