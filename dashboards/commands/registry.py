@@ -19,6 +19,7 @@ from phusong.dashboards.commands.options import (
     open_data,
 )
 from phusong.kernels.frame import PayloadKind, Route, Transport
+from phusong.kernels.registers import LineError, read_sources
 from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.verifier.coverage.policy import read_policy
 from phusong.verifier.registry.entries import read_registries
@@ -26,7 +27,6 @@ from phusong.verifier.registry.platforms import read_platforms
 from phusong.verifier.registry.programme import read_programme
 from phusong.verifier.registry.sims import read_sims
 from phusong.verifier.registry.sites import read_sites
-from phusong.verifier.registry.sources import LineError, read_sources
 
 app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -16,6 +16,7 @@ from phusong.dashboards.demo.radio import true_share
 from phusong.dashboards.demo.season import CLOCK_START_MS, DAY_MS, MIDNIGHT_MS
 from phusong.dashboards.demo.sites import SITE_COUNT_MAX, Site, Situation, make_sites
 from phusong.dashboards.demo.subscribers import QUOTA_BYTES
+from phusong.kernels.registers import read_sources
 from phusong.v1.telemetry_pb2 import (
     Batch,
     CounterKind,
@@ -25,7 +26,6 @@ from phusong.v1.telemetry_pb2 import (
 )
 from phusong.verifier.registry.sims import read_sims
 from phusong.verifier.registry.sites import read_sites
-from phusong.verifier.registry.sources import read_sources
 
 SITE_COUNT, SIM_COUNT = 40, 400
 ZERO_RATED = TrafficClass.TRAFFIC_CLASS_ZERO_RATED

@@ -61,7 +61,7 @@ def metrics(served: Served) -> dict[tuple[str, frozenset[tuple[str, str]]], floa
 
 def wait_until_judged(served: Served) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Return the metrics once everything that is in the journal is judged."""
-    for _ in range(300):
+    for _ in range(1200):  # kernels may have to be compiled first
         found = metrics(served)
         nothing: frozenset[tuple[str, str]] = frozenset()
         if found["phusong_verifier_lag_frames", nothing] == 0:

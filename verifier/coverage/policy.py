@@ -17,6 +17,7 @@ import numpy as np
 from phusong.kernels.bins import FLOOR_COUNT, SENSITIVITIES_DB
 from phusong.kernels.columns import Float64Column
 from phusong.kernels.radio import RAT_LAST, RAT_NAMES
+from phusong.kernels.registers import LineError
 from phusong.verifier.coverage.policy_rules import KeyErrors, check_together, read_table
 from phusong.verifier.coverage.terms import (
     Device,
@@ -28,7 +29,6 @@ from phusong.verifier.coverage.terms import (
     Technology,
     Time,
 )
-from phusong.verifier.registry.sources import LineError
 
 DEFAULT_FILE = "plan3667-mobile-internet.toml"
 TABLES = {

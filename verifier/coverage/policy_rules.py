@@ -18,7 +18,7 @@ from phusong.kernels.radio import (
     SS_RSRP_MAX_DBM,
     SS_RSRP_MIN_DBM,
 )
-from phusong.verifier.registry.sources import LineError
+from phusong.kernels.registers import LineError
 
 POLICY_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 TEXT_LENGTH_MAX = 1000

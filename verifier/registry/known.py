@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from phusong.kernels.frame import Route, Transport
+from phusong.kernels.registers import LineError, SourceRegister, read_sources
 from phusong.verifier.coverage.policy import Policy, default_policy, read_policy
 from phusong.verifier.journal import StoredFrame
 from phusong.verifier.registry.entries import RegistryHistory, Version
 from phusong.verifier.registry.sims import SimRegister, read_sims
 from phusong.verifier.registry.sites import SiteRegister, read_sites
-from phusong.verifier.registry.sources import LineError, SourceRegister, read_sources
 
 Register = TypeVar("Register", SiteRegister, Policy, SimRegister, SourceRegister)
 

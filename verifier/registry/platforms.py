@@ -8,7 +8,7 @@ import io
 from dataclasses import dataclass
 from datetime import date
 
-from phusong.verifier.registry.sources import ERROR_COUNT_MAX, LineError
+from phusong.kernels.registers import ERROR_COUNT_MAX, LineError
 
 COLUMNS = ("platform", "domain", "free_from", "free_until")
 

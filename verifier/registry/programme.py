@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from phusong.verifier.registry.sources import LineError
+from phusong.kernels.registers import LineError
 
 KEYS: dict[str, type] = {
     "id": str,

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from phusong.kernels.locate import DEGREE_M, EXTENT_MAX_M, LATITUDE_MAX_DEG
+from phusong.kernels.registers import ERROR_COUNT_MAX, LineError
 from phusong.verifier.registry.plane import degree_east_m, extent_of, middle_of
 from phusong.verifier.registry.site_fields import (
     FieldError,
@@ -33,7 +34,6 @@ from phusong.verifier.registry.site_fields import (
     read_province,
     read_radius,
 )
-from phusong.verifier.registry.sources import ERROR_COUNT_MAX, LineError
 
 READERS: dict[str, Callable[[str], Any]] = {
     "site_code": read_code,

@@ -2,8 +2,8 @@ import unicodedata
 
 import pytest
 
+from phusong.kernels.registers import ERROR_COUNT_MAX
 from phusong.verifier.registry.sites import SiteRegister, read_sites
-from phusong.verifier.registry.sources import ERROR_COUNT_MAX
 
 HEADER = (
     "site_code,name,province_code,list,operators,part,latitude_deg,longitude_deg,radius_m,polygon\n"

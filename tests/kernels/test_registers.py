@@ -1,6 +1,6 @@
 """The register of sources."""
 
-from phusong.verifier.registry.sources import ERROR_COUNT_MAX, SourceRegister, read_sources
+from phusong.kernels.registers import ERROR_COUNT_MAX, SourceRegister, read_sources
 
 
 def test_a_source_sends_for_the_operator_it_is_registered_for() -> None:

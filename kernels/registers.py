@@ -1,7 +1,8 @@
-"""The register of sources: who may send, for which operator.
+"""What every register of ours shares, and the register of sources: who may send, for which operator.
 
-CSV with the columns `source` and `operator`. While no register is loaded, every well-formed source is taken; once
-one is loaded, a source that is not in it is refused as UNKNOWN_SOURCE.
+Collector and verifier both read it, from the same journal, so that a receipt and a count say the same. CSV with the
+columns `source` and `operator`. While no register is in the journal, every well-formed source is taken; once one is,
+a source that is not in it is refused as UNKNOWN_SOURCE, from the next frame on.
 """
 
 import csv
