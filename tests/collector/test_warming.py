@@ -3,7 +3,7 @@
 import numba
 
 from phusong.collector import warming
-from phusong.kernels import batch_names, publishes, windows
+from phusong.kernels import batch_names, publishes, window_bits
 
 
 def test_every_kernel_of_the_doors_is_compiled_once():
@@ -11,7 +11,7 @@ def test_every_kernel_of_the_doors_is_compiled_once():
 
     for module, names in [
         (publishes, ("find_publishes", "write_envelopes", "write_pubacks")),
-        (windows, ("mark_recent",)),
+        (window_bits, ("mark_recent",)),
         (batch_names, ("find_names",)),
     ]:
         for name in names:

@@ -2,6 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from phusong.kernels.batch_names import BatchNames, batch_names
 from phusong.v1.telemetry_pb2 import Batch, UsageReading
 

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqtt5 import PingReqPacket, PubAckPacket, PublishPacket, QoS
+
 from phusong.kernels.frame import encode_envelope_head
 from phusong.kernels.publishes import (
     ENVELOPE_HEAD_MAX_BYTES,

@@ -1,10 +1,12 @@
 """Which batches were seen before."""
 
 import numpy as np
-import phusong.kernels.windows as windows_module
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from phusong.kernels.windows import WINDOW_COUNT, SequenceWindows
+
+import phusong.kernels.missing_ranges as missing_ranges
+from phusong.kernels.window_bits import WINDOW_COUNT
+from phusong.kernels.windows import SequenceWindows
 from reference.windows import SeenBatches
 
 UINT64_MAX = 2**64 - 1
@@ -109,7 +111,7 @@ def test_the_largest_number_leaves_a_gap_that_is_still_exact():
 
 
 def test_past_the_bound_what_is_forgotten_is_taken_again_and_never_dropped(monkeypatch):
-    monkeypatch.setattr(windows_module, "MISSING_RANGE_COUNT_MAX", 4)
+    monkeypatch.setattr(missing_ranges, "MISSING_RANGE_COUNT_MAX", 4)
     windows = SequenceWindows()
     mark(windows, [(0, 0, number) for number in range(2, 4000, 2)])
 

@@ -1,0 +1,26 @@
+"""The doors alone, for the benchmarks: `python doors_server.py FOLDER` prints its ports, and its counts at the end."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+
+from phusong.collector.doors import DoorOptions, Doors
+
+
+async def main() -> None:
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    async with Doors(DoorOptions(Path(sys.argv[1]))) as doors:
+        print(json.dumps([doors.mqtt_port, doors.grpc_port]), flush=True)
+        await stopping.wait()
+        counts = doors.counts
+    accepted = sum(origin.accepted_row_count for origin in counts.origins.values())
+    print(json.dumps([accepted, counts.commit_count, counts.commit_seconds_sum]), flush=True)
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
