@@ -4,6 +4,7 @@ import uvloop
 from batches import TOPIC, usage_payload
 from mqtt5 import DisconnectReasonCode
 from mqtt_peer import Peer, publish
+
 from phusong.collector.doors import DoorOptions, Doors
 
 
