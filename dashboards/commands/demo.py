@@ -19,6 +19,7 @@ from phusong.dashboards.commands.quota import quota_document
 from phusong.dashboards.commands.replaying import state_of
 from phusong.dashboards.demo import season
 from phusong.dashboards.demo.comparison import compare_coverage, compare_quota, compare_refusals
+from phusong.dashboards.demo.messages import SendingFailed
 from phusong.dashboards.demo.programme import SEED, Programme, make_programme, write_registries
 from phusong.dashboards.demo.sending import progress_bar, send_all
 from phusong.dashboards.demo.service import (
@@ -83,7 +84,7 @@ def demo(
         say(f"compiling kernels into {CACHE_FOLDER}; this happens once and takes a minute")
     try:
         agrees = _run(_make(seed, sites, sims), data, once=once)
-    except DemoFailed as why:
+    except (DemoFailed, SendingFailed) as why:
         fail(f"demo: {why}", FAILED)
     if not agrees:
         raise SystemExit(FAILED)

@@ -7,7 +7,7 @@ import grpc
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from phusong.dashboards.demo.messages import Message
+from phusong.dashboards.demo.messages import Message, SendingFailed
 from phusong.v1.ingest_pb2 import Receipt
 
 IN_FLIGHT_COUNT = 8
@@ -24,16 +24,20 @@ async def send_by_grpc(
 ) -> None:
     """Export the messages of one source; call `acknowledged` as each receipt comes.
 
-    Payloads go as they are, garbage too: a refusal is an answer. Raises `grpc.RpcError` when there is none.
+    Payloads go as they are, garbage too: a refusal is an answer. Raises SendingFailed when there is none.
     """
     waiting = iter(messages)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         export = channel.unary_unary(
             "/phusong.v1.Ingest/Export", response_deserializer=Receipt.FromString
         )
-        async with asyncio.TaskGroup() as group:
-            for _ in range(IN_FLIGHT_COUNT):
-                group.create_task(_export(export, waiting, acknowledged))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(IN_FLIGHT_COUNT):
+                    group.create_task(_export(export, waiting, acknowledged))
+        except* grpc.aio.AioRpcError as errors:
+            why = errors.exceptions[0]
+            raise SendingFailed(f"{messages[0].source.name} by gRPC: {why}") from None
 
 
 async def _export(

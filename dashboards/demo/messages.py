@@ -8,6 +8,10 @@ from phusong.dashboards.demo.sites import OPERATORS
 from phusong.v1.telemetry_pb2 import Batch, CellReport, SignalReading, UsageReading
 
 
+class SendingFailed(Exception):
+    """A source could not send; the message names it and says why."""
+
+
 class Door(Enum):
     """How a source reaches the service."""
 

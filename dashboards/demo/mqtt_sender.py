@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import aiomqtt
 
-from phusong.dashboards.demo.messages import Message
+from phusong.dashboards.demo.messages import Message, SendingFailed
 
 # Few enough for any receive maximum, many enough that the connection never idles for a commit.
 IN_FLIGHT_COUNT = 16
@@ -24,23 +24,26 @@ async def send_by_mqtt(
 ) -> None:
     """Publish the messages of one source in order; call `acknowledged` as each PUBACK comes.
 
-    Raises `aiomqtt.MqttError` when the service cannot be reached or does not answer in time.
+    Raises SendingFailed when the service cannot be reached or does not answer in time.
     """
     waiting = iter(messages)
-    async with (
-        aiomqtt.Client(
-            "127.0.0.1",
-            port,
-            identifier=f"demo-{messages[0].source.name}",
-            protocol=aiomqtt.ProtocolVersion.V5,
-            timeout=ACKNOWLEDGED_WITHIN_S,
-            max_inflight_messages=IN_FLIGHT_COUNT,
-            logger=LOGGER,
-        ) as client,
-        asyncio.TaskGroup() as group,
-    ):
-        for _ in range(IN_FLIGHT_COUNT):
-            group.create_task(_publish(client, waiting, acknowledged))
+    try:
+        async with (
+            aiomqtt.Client(
+                "127.0.0.1",
+                port,
+                identifier=f"demo-{messages[0].source.name}",
+                protocol=aiomqtt.ProtocolVersion.V5,
+                timeout=ACKNOWLEDGED_WITHIN_S,
+                max_inflight_messages=IN_FLIGHT_COUNT,
+                logger=LOGGER,
+            ) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            for _ in range(IN_FLIGHT_COUNT):
+                group.create_task(_publish(client, waiting, acknowledged))
+    except* aiomqtt.MqttError as errors:
+        raise SendingFailed(f"{messages[0].source.name} by MQTT: {errors.exceptions[0]}") from None
 
 
 async def _publish(

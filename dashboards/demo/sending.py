@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from phusong.dashboards.demo.grpc_sender import send_by_grpc
-from phusong.dashboards.demo.messages import Door, Message, Source
+from phusong.dashboards.demo.messages import Door, Message, SendingFailed, Source
 from phusong.dashboards.demo.mqtt_sender import send_by_mqtt
 
 # Where nobody watches a bar, a line now and then shows that it is alive.
@@ -21,18 +21,31 @@ async def send_all(
 ) -> None:
     """Send every message by the door of its source, all sources at the same time.
 
-    `advance` hears the rows of each acknowledged payload. An error of one source ends them all.
+    `advance` hears the rows of each acknowledged payload. Raises the SendingFailed of the first source that fails;
+    the others are then stopped.
     """
     by_source: dict[Source, list[Message]] = {}
     for message in messages:
         by_source.setdefault(message.source, []).append(message)
-    async with asyncio.TaskGroup() as group:
-        for source, own in by_source.items():
-            if source.door is Door.MQTT:
-                sending = send_by_mqtt(mqtt_port, own, lambda m: advance(m.row_count))
-            else:
-                sending = send_by_grpc(grpc_port, own, lambda m: advance(m.row_count))
-            group.create_task(sending)
+    failures: list[BaseException] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            for source, own in by_source.items():
+                if source.door is Door.MQTT:
+                    sending = send_by_mqtt(mqtt_port, own, lambda m: advance(m.row_count))
+                else:
+                    sending = send_by_grpc(grpc_port, own, lambda m: advance(m.row_count))
+                group.create_task(sending)
+    except* SendingFailed as failed:
+        failures.append(failed)
+    if failures:
+        raise _first_of(failures[0])
+
+
+def _first_of(failure: BaseException) -> BaseException:
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
 
 
 @contextmanager

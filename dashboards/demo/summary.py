@@ -79,12 +79,15 @@ def print_quota(out: Console, documents: list[dict[str, Any]]) -> None:
 
 def print_refusals(out: Console, stat: dict[str, Any]) -> None:
     """Print what was refused and why, most frequent first."""
-    table = _table("Từ chối · Refused: kept in the journal, not counted (payloads and rows)")
+    table = _table("Từ chối · Refused")
     table.add_column("Lý do · Reason")
     table.add_column("Số lượng · Count", justify="right")
     for reason, count in sorted(stat["refused"].items(), key=lambda item: (-item[1], item[0])):
         table.add_row(reason, f"{count:,}")
     out.print(table)
+    out.print(
+        "what is refused is kept in the journal and never counted: `phusong journal quarantine`"
+    )
     out.print(
         f"{stat['received']:,} nhận · received = {stat['taken']:,} taken + {stat['duplicate']:,} recognised as"
         f" sent before + {sum(stat['refused'].values()):,} refused, from {stat['sources']:,} sources"

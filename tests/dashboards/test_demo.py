@@ -1,6 +1,7 @@
 """`phusong demo`, whole: real doors, real clients, and tables that agree with the truth."""
 
 import fcntl
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,23 @@ def test_the_demo_agrees_with_its_truth(tmp_path) -> None:
     assert "DISAGREES" not in done.stdout
     assert "/metrics" in done.stderr
     assert "\x1b[" not in done.stdout  # no colour codes in a pipe
+
+
+@pytest.mark.slow
+def test_the_demo_serves_until_ctrl_c_and_ends_well(tmp_path) -> None:
+    command = [PHUSONG, "demo", "--sites", "5", "--sims", "20", "--data", str(tmp_path / "demo")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as demo:
+        assert demo.stderr is not None
+        said = b""
+        while line := demo.stderr.readline():
+            said += line
+            if line.startswith(b"serving until Ctrl-C"):
+                demo.send_signal(signal.SIGINT)
+        status = demo.wait()
+
+    assert status == 0, said.decode()
+    with (tmp_path / "demo" / "journal" / "writer.lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody holds the journal any more
 
 
 @pytest.mark.slow

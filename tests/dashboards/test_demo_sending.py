@@ -12,7 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from phusong.dashboards.demo.messages import Message, Outbox, source_of
+from phusong.dashboards.demo.messages import Message, Outbox, SendingFailed, source_of
 from phusong.dashboards.demo.sending import progress_bar, send_all
 from phusong.v1.ingest_pb2 import Receipt
 from phusong.v1.telemetry_pb2 import Batch, UsageReading
@@ -137,8 +137,19 @@ async def test_a_batch_that_was_refused_is_not_sent_again() -> None:
 async def test_a_service_that_is_broken_ends_the_sending() -> None:
     exports = Exports([grpc.StatusCode.INTERNAL])
 
-    with pytest.raises(ExceptionGroup):
+    with pytest.raises(SendingFailed, match="viettel-core by gRPC"):
         await send_to(exports, messages_of("viettel", "core"))
+
+
+async def test_a_door_that_is_closed_ends_the_sending() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+
+        with pytest.raises(SendingFailed, match="viettel-radius by MQTT"):
+            await send_all(
+                messages_of("viettel", "radius"), mqtt_port=port, grpc_port=1, advance=print
+            )
 
 
 def test_where_nobody_watches_progress_is_a_line(capsys) -> None:
