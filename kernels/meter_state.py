@@ -82,6 +82,7 @@ class Meter:
         """Take in the next rows. source: dense numbers from 0. May write reasons."""
         if not len(reason):
             return
+        assert source.min() >= 0, "sources are numbered by us"
         is_taken = (reason == TAKEN) & ~is_repeated
         is_delta = readings.counter_kind == COUNTER_KIND_DELTA
         is_sessional = is_taken & ~is_delta
