@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +15,7 @@ from phusong.dashboards.signs import sign_of
 VERDICTS = ("COVERED", "NOT_COVERED", "CONFLICTED", "STALE", "INSUFFICIENT", "UNTESTED")
 ALWAYS_SHOWN = ("COVERED", "NOT_COVERED", "INSUFFICIENT", "UNTESTED")
 GIB = 2**30
+SHARES_OF_RECEIVED = ("counted", "duplicate", "stale", "rejected", "quarantined")
 
 AGREES, DISAGREES = sign_of("COVERED"), sign_of("NOT_COVERED")
 # A broken build may disagree everywhere; the first ones say enough.
@@ -30,12 +32,12 @@ def print_coverage(out: Console, document: dict[str, Any]) -> None:
     seen = {verdict for _, _, verdict in counts}
     shown = [verdict for verdict in VERDICTS if verdict in ALWAYS_SHOWN or verdict in seen]
     table = _table(f"Phủ sóng {TECHNOLOGY} · {TECHNOLOGY} coverage (điểm · sites)")
-    table.add_column("Danh sách\nList")
-    table.add_column("Nhà mạng\nOperator")
+    table.add_column("List", no_wrap=True)
+    table.add_column("Nhà mạng\nOperator", no_wrap=True)
     for verdict in shown:
         sign = sign_of(verdict)
         heading = Text(f"{sign.shape} {sign.vietnamese}\n{sign.english}", style=sign.colour)
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     table.add_column("Tổng\nTotal", justify="right")
     keys = sorted({key[:2] for key in counts}, key=lambda key: (int(key[0]), key[1]))
     for list_slug, operator in keys:
@@ -43,7 +45,7 @@ def print_coverage(out: Console, document: dict[str, Any]) -> None:
         table.add_row(list_slug, operator, *(f"{count:,}" for count in row), f"{sum(row):,}")
     totals = [sum(counts[*key, verdict] for key in keys) for verdict in shown]
     table.add_section()
-    table.add_row("Tổng · total", "", *(f"{n:,}" for n in totals), f"{sum(totals):,}", style="bold")
+    table.add_row("", "Tổng · Total", *(f"{n:,}" for n in totals), f"{sum(totals):,}", style="bold")
     out.print(table)
 
 
@@ -51,7 +53,7 @@ def print_quota(out: Console, documents: list[dict[str, Any]]) -> None:
     """Print each day's volumes, and how many SIMs exhausted either reading of "4Gb"."""
     quota = documents[0]["quota_bytes"]
     table = _table(
-        f"Dung lượng · Free volume: {quota / GIB:g} GiB = {quota:,} bytes a day, until 24:00 giờ Việt Nam"
+        f"Dung lượng · Free volume: {quota / GIB:g} GiB = {quota:,} bytes a day, to 24:00 (UTC+7)"
     )
     table.add_column("Ngày\nDay")
     exhausted = sign_of("EXHAUSTED")
@@ -61,10 +63,9 @@ def print_quota(out: Console, documents: list[dict[str, Any]]) -> None:
     for heading in ("SIM\nSIMs", "Đã dùng\nUsed GiB", "Miễn phí\nZero-rated GiB"):
         table.add_column(heading, justify="right")
     table.add_column(hit, justify="right")
-    for heading in ("4·10⁹..4 GiB\nbetween", "Số liệu\nReadings", "Trùng\nDuplicate", "Cũ\nStale"):
-        table.add_column(heading, justify="right")
+    table.add_column("Từ 4·10⁹\nbetween", justify="right")
     for document in documents:
-        sims, totals = document["sims"], document["totals"]
+        sims = document["sims"]
         table.add_row(
             document["day"],
             f"{len(sims):,}",
@@ -72,9 +73,12 @@ def print_quota(out: Console, documents: list[dict[str, Any]]) -> None:
             f"{sum(row['zero_rated_bytes'] for row in sims) / GIB:,.1f}",
             f"{sum(row['state'] == 'EXHAUSTED' for row in sims):,}",
             f"{sum(OTHER_QUOTA_BYTES <= row['used_bytes'] < quota for row in sims):,}",
-            *(f"{totals[name]:,}" for name in ("received", "duplicate", "stale")),
         )
     out.print(table)
+    for document in documents:
+        totals = document["totals"]
+        parts = " + ".join(f"{totals[name]:,} {name}" for name in SHARES_OF_RECEIVED)
+        out.print(f"{document['day']}: {totals['received']:,} số liệu · readings = {parts}")
 
 
 def print_refusals(out: Console, stat: dict[str, Any]) -> None:
@@ -113,4 +117,13 @@ def print_comparison(out: Console, comparison: Comparison) -> None:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_style="bold", title_justify="left", header_style="bold")
+    # Few lines, so that the widest table fits a terminal of 80 columns.
+    return Table(
+        title=title,
+        title_style="bold",
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
