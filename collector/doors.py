@@ -13,7 +13,6 @@ from phusong.collector.journal.writer import JournalWriter
 from phusong.collector.local_door import LocalDoor
 from phusong.collector.memory import recover, save_memory
 from phusong.collector.mqtt.endpoint import MqttEndpoint
-from phusong.collector.routes import Sources
 from phusong.collector.rpc.server import GrpcServer
 from phusong.collector.warming import warm_kernels
 
@@ -30,7 +29,7 @@ class OpenIntake(NamedTuple):
 
 @asynccontextmanager
 async def open_intake(
-    data: Path, clock_ms: Callable[[], int] = wall_clock_ms, sources: Sources | None = None
+    data: Path, clock_ms: Callable[[], int] = wall_clock_ms
 ) -> AsyncIterator[OpenIntake]:
     """Open the journal in `data` for writing, with everything it says was seen; no doors.
 
@@ -38,7 +37,7 @@ async def open_intake(
     """
     warm_kernels()
     with JournalWriter(data / JOURNAL_FOLDER) as writer:
-        memory = recover(writer.folder, sources)
+        memory = recover(writer.folder)
         assert memory.sequence == writer.sequence, "nobody else writes"
         async with Intake(writer, memory.judge, clock_ms) as intake:
             memory.board.attach(intake)
@@ -55,7 +54,6 @@ class DoorOptions:
     host: str = "127.0.0.1"
     mqtt_port: int = 0
     grpc_port: int = 0
-    sources: Sources | None = None
 
 
 class Doors:
@@ -71,9 +69,7 @@ class Doors:
         """Open. Raises what `open_intake` raises, and OSError when a port is taken."""
         options = self._options
         async with AsyncExitStack() as stack:
-            opened = await stack.enter_async_context(
-                open_intake(options.data, self._clock_ms, options.sources)
-            )
+            opened = await stack.enter_async_context(open_intake(options.data, self._clock_ms))
             self._writer, self.intake, self.board = opened
             self._mqtt = await stack.enter_async_context(
                 MqttEndpoint(self.intake, self.board, options.host, options.mqtt_port)
@@ -113,10 +109,6 @@ class Doors:
     def connection_count(self) -> int:
         """How many MQTT clients there are."""
         return self._mqtt.connection_count
-
-    def admit(self, sources: Sources | None) -> None:
-        """Change which (operator, source) may send; None for all."""
-        self.intake.admit(sources)
 
     def not_ready(self) -> str | None:
         """Say why telemetry is not taken, None when it is."""

@@ -12,7 +12,7 @@ from phusong.collector.journal.writer import JournalFailed, JournalWriter
 from phusong.collector.judge import Judge
 from phusong.collector.parcel import Outcome, Parcel
 from phusong.collector.receipts import receipt_of
-from phusong.collector.routes import RouteTable, Sources, TooManyRoutes
+from phusong.collector.routes import RouteTable, TooManyRoutes
 from phusong.kernels.frame import Route
 from phusong.v1.ingest_pb2 import Receipt
 
@@ -86,10 +86,6 @@ class Intake:
     def counts(self) -> IntakeCounts:
         """The counters as they stand."""
         return self._counters.snapshot(self._queue_bytes, self._queue_payload_count)
-
-    def admit(self, sources: Sources | None) -> None:
-        """Change which (operator, source) may send; None for all."""
-        self.table.admit(sources)
 
     def call_when_roomy(self, callback: Callable[[], None]) -> None:
         """Call back once, when half of the queue has gone."""

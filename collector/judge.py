@@ -10,6 +10,7 @@ import numpy as np
 from phusong.collector.routes import RouteTable
 from phusong.kernels.columns import BoolColumn, Decoded, Int64Column
 from phusong.kernels.frame import Frame, PayloadKind
+from phusong.kernels.registers import SOURCES_REGISTRY, SourceRegister, read_sources
 from phusong.kernels.reject import TAKEN, Reject
 from phusong.kernels.screen_cells import screen_cells
 from phusong.kernels.screen_signal import screen_signal
@@ -17,6 +18,7 @@ from phusong.kernels.screen_usage import screen_usage
 from phusong.kernels.windows import SequenceWindows
 from phusong.kernels.wire.decode import decode_payloads
 from phusong.v1.ingest_pb2 import RowKind
+from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.v1.json_payload import batch_from_json
 
 
@@ -83,6 +85,7 @@ class Judge:
             boot_epoch[readable],
             sequence[readable],
         )
+        self._note_registers(envelopes, kind)
         refused = _refused_rows(decoded, batch)
         counted = refused.payload[reject[refused.payload] == TAKEN]
         refused_count = np.bincount(counted, minlength=count).astype(np.int64)
@@ -103,6 +106,16 @@ class Judge:
         for number, route in frame.routes.items():
             number_of[number] = self.table.number(route)
         self.judge(Envelopes(body, number_of[frame.route], frame.offset, frame.length))
+
+    def _note_registers(self, envelopes: Envelopes, kind: Int64Column) -> None:
+        """Admit the sources of a register from the next frame on."""
+        for i in np.flatnonzero(kind == PayloadKind.REGISTRY).tolist():
+            start, length = int(envelopes.offset[i]), int(envelopes.length[i])
+            entry = RegistryEntry.FromString(envelopes.body[start : start + length])
+            if entry.registry == SOURCES_REGISTRY:
+                register = read_sources(entry.content)
+                assert isinstance(register, SourceRegister), "validated before it is journalled"
+                self.table.admit(register.sources)
 
     def _decode(self, envelopes: Envelopes, batch: Int64Column, kind: Int64Column) -> Decoded:
         """Decode the batches in place; JSON ones are turned into protobuf behind the body first."""

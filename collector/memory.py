@@ -15,13 +15,13 @@ from phusong.collector.journal.reader import open_segment, read_frames
 from phusong.collector.journal.segment import FILE_MODE, segment_paths
 from phusong.collector.journal.writer import JournalWriter
 from phusong.collector.judge import Judge
-from phusong.collector.routes import RouteTable, Sources
+from phusong.collector.routes import RouteTable
 from phusong.kernels.frame import decode_frame
 from phusong.kernels.windows import SequenceWindows
 
 CACHE_NAME = "collector-memory.npz"
 # A file of another version is not read; the journal is.
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 Arrays = dict[str, NDArray[np.int64]]
 
@@ -34,11 +34,11 @@ class Memory(NamedTuple):
     sequence: int
 
 
-def recover(folder: Path, sources: Sources | None = None) -> Memory:
+def recover(folder: Path) -> Memory:
     """Return what the journal in `folder` says was seen. Raises FrameDamaged, sqlite3.Error."""
-    memory = _from_cache(folder, sources)
+    memory = _from_cache(folder)
     if memory is None:
-        memory = Memory(Judge(RouteTable(sources), SequenceWindows()), DecisionBoard(), 0)
+        memory = Memory(Judge(RouteTable(), SequenceWindows()), DecisionBoard(), 0)
     sequence = memory.sequence
     for stored in read_frames(folder, sequence):
         frame = decode_frame(stored.body)
@@ -56,6 +56,10 @@ def save_memory(writer: JournalWriter, judge: Judge, board: DecisionBoard) -> No
     arrays["position"] = np.array([CACHE_VERSION, writer.sequence], np.int64)
     arrays["chain"] = _as_bytes(writer.chain)
     arrays["identities"] = _as_bytes(json.dumps(judge.table.identities).encode())
+    admitted = judge.table.admitted
+    arrays["admitted"] = _as_bytes(
+        json.dumps(None if admitted is None else sorted(admitted)).encode()
+    )
     arrays["board"] = _as_bytes(board.export())
     draft = writer.folder / f"{CACHE_NAME}.draft"
     descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, FILE_MODE)
@@ -64,7 +68,7 @@ def save_memory(writer: JournalWriter, judge: Judge, board: DecisionBoard) -> No
     draft.replace(writer.folder / CACHE_NAME)
 
 
-def _from_cache(folder: Path, sources: Sources | None) -> Memory | None:
+def _from_cache(folder: Path) -> Memory | None:
     """Return the memory in the cache, None where there is none that fits the journal."""
     try:
         # Opened here: numpy leaves a torn file open.
@@ -73,7 +77,9 @@ def _from_cache(folder: Path, sources: Sources | None) -> Memory | None:
         version, sequence = arrays["position"].tolist()
         if version != CACHE_VERSION or _chain_at(folder, sequence) != arrays["chain"].tobytes():
             return None
-        table = RouteTable(sources)
+        admitted = json.loads(arrays["admitted"].tobytes())
+        table = RouteTable()
+        table.admit(None if admitted is None else frozenset(map(tuple, admitted)))
         for operator, source in json.loads(arrays["identities"].tobytes()):
             table.identity_number(operator, source)
         windows = SequenceWindows()

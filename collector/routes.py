@@ -4,10 +4,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from phusong.collector.topics import refusal_of_route
 from phusong.kernels.columns import Int64Column
 from phusong.kernels.frame import PayloadKind, Route, encode_route
 from phusong.kernels.reject import TAKEN, Reject
+from phusong.kernels.route_names import refusal_of_route
 from phusong.kernels.wire.text import text_hash
 
 Sources = frozenset[tuple[str, str]]
@@ -27,12 +27,12 @@ class TooManyRoutes(Exception):
 class RouteTable:
     """All routes met by this process. `number` is called on the loop, the columns are read by the worker."""
 
-    def __init__(self, sources: Sources | None = None) -> None:
-        """Start empty; `sources` are the (operator, source) that may send, None for all."""
+    def __init__(self) -> None:
+        """Start empty, with every source admitted."""
         self.routes: list[Route] = []
         self.labels: list[tuple[int, str]] = []
         self.identities: list[tuple[str, str]] = []
-        self._sources = sources
+        self.admitted: Sources | None = None  # the (operator, source) that may send, None for all
         self._number_of: dict[Route, int] = {}
         self._label_of: dict[tuple[int, str], int] = {}
         self._identity_of: dict[tuple[str, str], int] = {}
@@ -67,8 +67,8 @@ class RouteTable:
         return _dense((operator, source), self._identity_of, self.identities)
 
     def admit(self, sources: Sources | None) -> None:
-        """Change which sources may send."""
-        self._sources = sources
+        """Change which sources may send, as a register in the journal says; None for all."""
+        self.admitted = sources
         for number, route in enumerate(self.routes, start=1):
             self.reject[number] = self._refusal(route)
 
@@ -85,8 +85,8 @@ class RouteTable:
 
     def _refusal(self, route: Route) -> int:
         is_batch = route.kind in (PayloadKind.BATCH, PayloadKind.BATCH_JSON)
-        if is_batch and self._sources is not None:
-            known = (route.operator, route.source) in self._sources
+        if is_batch and self.admitted is not None:
+            known = (route.operator, route.source) in self.admitted
             return TAKEN if known else Reject.UNKNOWN_SOURCE
         return refusal_of_route(route)
 

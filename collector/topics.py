@@ -3,11 +3,9 @@
 import re
 
 from phusong.kernels.frame import PayloadKind, Route, Transport
-from phusong.kernels.reject import TAKEN, Reject
+from phusong.kernels.route_names import is_slug
 
 TOPIC_ROOT = "phusong/v1"
-# The rule of telemetry.proto for operators and sources.
-SLUG = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
 BATCH_TOPIC = re.compile(
     rf"{TOPIC_ROOT}/(?P<operator>[^/]+)/(?P<source>[^/]*)/batch(?P<json>/json)?", re.DOTALL
 )
@@ -15,11 +13,6 @@ BATCH_TOPIC = re.compile(
 # What is kept of a name or topic that is none of ours: enough to recognise who sent it.
 NAME_LENGTH_MAX = 64
 TOPIC_LENGTH_MAX = 256
-
-
-def is_slug(name: str) -> bool:
-    """Tell whether a name may be an operator or a source."""
-    return SLUG.fullmatch(name) is not None
 
 
 def decisions_topic(operator: str) -> str:
@@ -48,12 +41,3 @@ def route_of_names(
         operator, source = operator[:NAME_LENGTH_MAX], source[:NAME_LENGTH_MAX]
         kind = PayloadKind.UNREADABLE
     return Route(operator, source, principal, transport, kind)
-
-
-def refusal_of_route(route: Route) -> int:
-    """Return why everything that came by a route is refused, TAKEN when it is not."""
-    if route.kind != PayloadKind.UNREADABLE:
-        return TAKEN
-    if not route.operator and route.transport in (Transport.MQTT, Transport.MQTT_BROKER):
-        return Reject.BAD_TOPIC
-    return Reject.BAD_SOURCE if is_slug(route.operator) else Reject.BAD_OPERATOR

@@ -7,12 +7,13 @@ a source that is not in it is refused as UNKNOWN_SOURCE, from the next frame on.
 
 import csv
 import io
-import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-SLUG = re.compile(r"[a-z0-9._-]{1,64}")
+from phusong.kernels.route_names import is_slug
+
 COLUMNS = ("source", "operator")
+SOURCES_REGISTRY = "sources"  # RegistryEntry.registry of this register
 # Enough to mend a file in one go, few enough to read.
 ERROR_COUNT_MAX = 100
 
@@ -55,7 +56,7 @@ def read_sources(content: bytes) -> SourceRegister | list[LineError]:
     sources: set[tuple[str, str]] = set()
     for row in reader:
         for column in COLUMNS:
-            if not SLUG.fullmatch(row[column] or ""):
+            if not is_slug(row[column] or ""):
                 message = f"{row[column]!r}: expected 1 to 64 characters of a-z 0-9 . _ -"
                 errors.append(LineError(reader.line_num, column, message))
         sources.add((row["operator"], row["source"]))

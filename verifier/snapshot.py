@@ -58,7 +58,7 @@ def read_snapshot(
     """Return the snapshot's state where it answers the same question, else None."""
     path = data / "snapshot" / "state.npz"
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(arrays.pop("meta").tobytes())
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):

@@ -21,6 +21,7 @@ from phusong.kernels.columns import (
 from phusong.kernels.days import ict_day
 from phusong.kernels.frame import PayloadKind, Route, Transport
 from phusong.kernels.reject import TAKEN, Reject
+from phusong.kernels.route_names import refusal_of_route
 from phusong.kernels.screen_cells import screen_cells
 from phusong.kernels.screen_signal import screen_signal
 from phusong.kernels.screen_usage import screen_usage
@@ -97,13 +98,15 @@ class State:
         """Take in the next frame; return what of it is not counted, and why."""
         assert stored.sequence == self.position.sequence + 1, "frames are applied once, in order"
         opened = open_frame(stored)
+        # First, so that a list of sites judges the rows it came with.
+        others = self._add_others(opened)
         facts = self._judge_payloads(opened)
         refusals = [
+            others,
             self._refuse_payloads(opened),
             self._add_signal(opened, facts),
             self._add_usage(opened, facts),
             self._add_cells(opened, facts),
-            self._add_others(opened),
         ]
         self.position = stored.position
         return join_refusals(refusals)
@@ -253,12 +256,13 @@ class State:
                     self.quota.note_decided(Decision.FromString(other.payload).decision_key)
                 case PayloadKind.FILE_ROW:
                     row = FileRow.FromString(other.payload)
-                    reason = Reject[row.reason]
+                    reason = int(Reject[row.reason])
                     refused.append((other.envelope, row.kind, row.line, reason))
                     self._count_refused(opened, other.route, reason)
                 case PayloadKind.UNREADABLE:
-                    refused.append((other.envelope, 0, 0, Reject.BAD_TOPIC))
-                    self._count_refused(opened, other.route, Reject.BAD_TOPIC)
+                    reason = refusal_of_route(other.route)
+                    refused.append((other.envelope, 0, 0, reason))
+                    self._count_refused(opened, other.route, reason)
                 case _:  # acknowledgements concern the collector's board only
                     pass
         if not refused:

@@ -1,7 +1,6 @@
 """What the caller says about files, and the ways in which a file as a whole can be refused."""
 
 import hashlib
-import re
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,10 +8,9 @@ from typing import NamedTuple
 
 from phusong.kernels.frame import PayloadKind, Route, Transport
 from phusong.kernels.plmn import PLMN_INVALID, plmn_number
+from phusong.kernels.route_names import is_slug
 
 SOURCE_DEFAULT = "import"
-# The same shape as on the wire: `Batch.source` and the operator of a topic.
-SLUG = re.compile(r"[a-z0-9._-]{1,64}")
 
 # Given as `--device`: every log was made by a phone of its own.
 DEVICE_PER_LOG = "log"
@@ -67,7 +65,7 @@ class ImportOptions:
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         for name, value in (("operator", self.operator), ("source", self.source)):
-            if value and not SLUG.fullmatch(value):
+            if value and not is_slug(value):
                 raise ImportRefused(
                     f"--{name} {value!r}: expected 1 to 64 characters of a-z 0-9 . _ -"
                 )

@@ -7,7 +7,6 @@ import polars as pl
 
 from phusong.collector.importing.fields import RowShape, Shape
 from phusong.collector.importing.options import (
-    SLUG,
     SOURCE_DEFAULT,
     FileIdentity,
     ImportOptions,
@@ -18,6 +17,7 @@ from phusong.collector.importing.options import (
 from phusong.collector.importing.sheet import ReadSheet, Sheet, read_sheet, row_values
 from phusong.kernels.columns import BoolColumn
 from phusong.kernels.reject import TAKEN, Reject
+from phusong.kernels.route_names import SLUG
 from phusong.kernels.wire_encode import RowFields, encode_payload_rows
 from phusong.v1.journal_pb2 import FileRow
 from phusong.v1.telemetry_pb2 import Batch

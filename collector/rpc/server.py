@@ -17,9 +17,10 @@ from phusong.collector.decisions import DecisionBoard, DecisionsForgotten
 from phusong.collector.intake import RETRY_MS, Intake, Overloaded
 from phusong.collector.journal.writer import JournalFailed
 from phusong.collector.routes import TooManyRoutes
-from phusong.collector.topics import is_slug, route_of_names
+from phusong.collector.topics import route_of_names
 from phusong.kernels.batch_names import batch_names
 from phusong.kernels.frame import Route, Transport
+from phusong.kernels.route_names import is_slug
 from phusong.kernels.wire.decode import PAYLOAD_MAX_BYTES
 from phusong.v1.enforcement_pb2 import AcknowledgeRequest, AcknowledgeResponse, WatchRequest
 from phusong.v1.ingest_pb2 import Receipt

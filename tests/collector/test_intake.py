@@ -16,8 +16,10 @@ from phusong.collector.memory import CACHE_NAME
 from phusong.collector.topics import route_of_names, route_of_topic
 from phusong.kernels.frame import PayloadKind, Route, Transport, decode_frame
 from phusong.v1.ingest_pb2 import RowKind
+from phusong.v1.journal_pb2 import RegistryEntry
 
 ROUTE = route_of_names("viettel", "pgw-1", Transport.IMPORT)
+REGISTRY_ROUTE = Route("", "registry", "", Transport.SERVICE, PayloadKind.REGISTRY)
 JSON_ROUTE = ROUTE._replace(kind=PayloadKind.BATCH_JSON)
 
 
@@ -149,13 +151,37 @@ async def test_rows_that_cannot_be_believed_are_named_and_the_first_hundred_list
     }
 
 
+def sources_register(*names):
+    lines = ["source,operator", *(f"{name},viettel" for name in names)]
+    entry = RegistryEntry(registry="sources", file="sources.csv", content="\n".join(lines).encode())
+    return entry.SerializeToString()
+
+
 async def test_only_registered_sources_are_taken_once_there_is_a_register(tmp_path):
-    async with open_intake(tmp_path, sources=frozenset({("viettel", "other")})) as opened:
+    async with open_intake(tmp_path) as opened:
+        await opened.intake.submit(REGISTRY_ROUTE, sources_register("other"))
         receipt = await opened.intake.submit(ROUTE, usage_payload(1))
         assert receipt.refused[0].reason == "UNKNOWN_SOURCE"
 
-        opened.intake.admit(frozenset({("viettel", "pgw-1")}))
+        await opened.intake.submit(REGISTRY_ROUTE, sources_register("pgw-1"))
         assert (await opened.intake.submit(ROUTE, usage_payload(1))).accepted_count == 1
+
+
+@pytest.mark.parametrize("has_cache", [True, False])
+async def test_the_register_of_sources_is_known_after_a_restart(tmp_path, has_cache):
+    async with open_intake(tmp_path) as opened:
+        refused = await opened.intake.submit(ROUTE, usage_payload(1))
+        assert refused.accepted_count == 1
+        await opened.intake.submit(REGISTRY_ROUTE, sources_register("other"))
+    if not has_cache:
+        (tmp_path / "journal" / CACHE_NAME).unlink()
+
+    async with open_intake(tmp_path) as opened:
+        receipt = await opened.intake.submit(ROUTE, usage_payload(2))
+        repeated = await opened.intake.submit(ROUTE, usage_payload(1))
+
+    assert receipt.refused[0].reason == "UNKNOWN_SOURCE"
+    assert repeated.refused[0].reason == "UNKNOWN_SOURCE"
 
 
 async def test_arrival_never_runs_backwards(tmp_path):

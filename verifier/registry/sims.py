@@ -19,7 +19,8 @@ import numpy as np
 import polars as pl
 
 from phusong.kernels.columns import BoolColumn, Int64Column
-from phusong.kernels.registers import ERROR_COUNT_MAX, SLUG, LineError
+from phusong.kernels.registers import ERROR_COUNT_MAX, LineError
+from phusong.kernels.route_names import SLUG
 from phusong.verifier.registry.entitlement import last_entitled_day
 
 KEY, OPERATOR, PROVINCE, END = "subscriber_key", "operator", "province_code", "end"
