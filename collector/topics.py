@@ -6,6 +6,7 @@ from phusong.kernels.frame import PayloadKind, Route, Transport
 from phusong.kernels.route_names import is_slug
 
 TOPIC_ROOT = "phusong/v1"
+DECISIONS_TOPIC = re.compile(rf"{TOPIC_ROOT}/(?P<operator>[^/]+)/decisions", re.DOTALL)
 BATCH_TOPIC = re.compile(
     rf"{TOPIC_ROOT}/(?P<operator>[^/]+)/(?P<source>[^/]*)/batch(?P<json>/json)?", re.DOTALL
 )
@@ -18,6 +19,12 @@ TOPIC_LENGTH_MAX = 256
 def decisions_topic(operator: str) -> str:
     """Return the topic on which an operator's decisions go out."""
     return f"{TOPIC_ROOT}/{operator}/decisions"
+
+
+def operator_of_decisions(topic: str) -> str:
+    """Return the operator whose decisions go out on a topic, "" when it is another topic."""
+    match = DECISIONS_TOPIC.fullmatch(topic)
+    return match["operator"] if match and is_slug(match["operator"]) else ""
 
 
 def route_of_topic(topic: str, transport: Transport, principal: str = "") -> Route:

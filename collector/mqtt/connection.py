@@ -237,7 +237,8 @@ class Connection(asyncio.Protocol):
                 )
 
     def _operator(self) -> str:
-        """Return the operator a client without credentials named itself for: its user name, else its first topic's."""
+        """Return the operator a client without credentials named itself for: its user name, else that of
+        the first topic it published on; "" when it has named none."""
         assert self._connect is not None
         assert self._publisher is not None
         return self._connect.username or self._publisher.operator

@@ -18,13 +18,13 @@ from phusong.collector.mqtt.codec import (
 )
 from phusong.collector.mqtt.feed import DecisionFeed, DecisionTooLarge
 from phusong.collector.mqtt.refused import Refused
-from phusong.collector.topics import decisions_topic
+from phusong.collector.topics import decisions_topic, operator_of_decisions
 
 # A user property of SUBSCRIBE: the position of the last decision acted on. Without it, decisions taken from
 # now on are sent.
 AFTER_POSITION = "after_position"
 POSITION_DIGIT_COUNT_MAX = 18
-NOT_YOURS = "subscribe to phusong/v1/<operator>/decisions of the operator you named as user name or published for"
+NOT_YOURS = "subscribe to phusong/v1/<operator>/decisions of one operator: the one you named as user name or by a topic"
 
 
 class Subscriber:
@@ -44,11 +44,15 @@ class Subscriber:
     def subscribe(
         self, packet: SubscribePacket, operator: str, on_failure: Callable[[Refused], None]
     ) -> None:
-        """Answer a SUBSCRIBE of a client of `operator`; `on_failure` hears later why its feed had to end."""
+        """Answer a SUBSCRIBE of a client of `operator`; `on_failure` hears later why its feed had to end.
+
+        A client that has named no operator yet ("") names it here, by the first decisions it asks for.
+        """
         if packet.subscription_id is not None:
             code = DisconnectReasonCode.SUBSCRIPTION_IDS_NOT_SUPPORTED
             raise Refused(code, "subscription identifiers are not available, as CONNACK said")
         self._on_failure = on_failure
+        operator = operator or self._operator or _operator_named(packet)
         codes: list[SubAckReasonCode] = []
         qos: QoS | None = None
         for topic_filter in packet.topic_filters:
@@ -138,3 +142,8 @@ def _position(text: str) -> int:
     raise Refused(
         DisconnectReasonCode.PROTOCOL_ERROR, f"{AFTER_POSITION} is no position: {text[:40]!r}"
     )
+
+
+def _operator_named(packet: SubscribePacket) -> str:
+    named = (operator_of_decisions(wanted.pattern) for wanted in packet.topic_filters)
+    return next((operator for operator in named if operator), "")
