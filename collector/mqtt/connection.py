@@ -237,8 +237,10 @@ class Connection(asyncio.Protocol):
                 )
 
     def _operator(self) -> str:
-        """Return the operator a client without credentials named itself for: its user name, else that of
-        the first topic it published on; "" when it has named none."""
+        """Return the operator a client without credentials named itself for, "" when it has named none.
+
+        Its user name, else that of the first topic it published on.
+        """
         assert self._connect is not None
         assert self._publisher is not None
         return self._connect.username or self._publisher.operator
