@@ -11,6 +11,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from phusong.collector.counts import IntakeCounts
+from phusong.dashboards.exposition_intake import intake_families
 from phusong.kernels.frame import Transport
 from phusong.verifier.status import VerifierStatus
 
@@ -22,6 +24,9 @@ class Facts(NamedTuple):
     now_ms: int
     journal_sequence: int
     journal_bytes: int
+    connection_count: int
+    intake: IntakeCounts
+    verifier_start_count: int
     status: VerifierStatus | None
     judged: VerifierStatus | None  # the last status that carried a judgement
 
@@ -50,6 +55,7 @@ class Exposition(Collector):
         """Yield every family."""
         facts = self._source.facts()
         yield from _service_families(facts)
+        yield from intake_families(facts.intake)
         if facts.status is not None:
             yield from _row_families(facts.status)
             yield from _verifier_families(facts, facts.status)
@@ -76,6 +82,12 @@ def _service_families(facts: Facts) -> Iterator[Metric]:
         "phusong_journal_sequence", "Sequence of the last frame committed.", facts.journal_sequence
     )
     yield _gauge("phusong_journal_size_bytes", "Bytes of all segments.", facts.journal_bytes)
+    yield _gauge("phusong_mqtt_connections", "MQTT clients connected now.", facts.connection_count)
+    starts = CounterMetricFamily(
+        "phusong_verifier_starts", "Times the verifier process was started.", labels=[]
+    )
+    starts.add_metric([], facts.verifier_start_count)
+    yield starts
 
 
 def _row_families(status: VerifierStatus) -> Iterator[Metric]:

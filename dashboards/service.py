@@ -98,6 +98,9 @@ class Service:
             now_ms=self._options.clock(),
             journal_sequence=self._doors.sequence,
             journal_bytes=sum(path.stat().st_size for path in segments),
+            connection_count=self._doors.connection_count,
+            intake=self._doors.counts,
+            verifier_start_count=self.link.start_count,
             status=self.link.status,
             judged=self.link.judged,
         )

@@ -1,0 +1,102 @@
+"""What a scrape shows, and that the documentation says the same."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as text_format
+
+from phusong.collector.counts import COMMIT_SECONDS_EDGES, IntakeCounts, Origin, OriginCounts
+from phusong.dashboards.exposition import Exposition, Facts
+from phusong.kernels.frame import Transport
+from phusong.verifier.status import Judgement, RowCounts, VerifierStatus
+
+ROOT = Path(__file__).parents[2]
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+MQTT = int(Transport.MQTT)
+
+
+def facts() -> Facts:
+    key = ("viettel", MQTT)
+    status = VerifierStatus(
+        applied_sequence=7,
+        applied_received_time_ms=1_000,
+        rows=RowCounts({key: 10}, {key: 7}, {key: 2}, {(*key, "EMPTY"): 1}),
+        sequence_gaps=3,
+        snapshot_sequence=5,
+        judgement=Judgement(
+            2_000, {("283", "viettel", "COVERED"): 4}, "2021-12-01", {"WITHIN": 6}, {"received": 1}
+        ),
+    )
+    origin = Origin(MQTT, "viettel")
+    buckets = (1, 2, *(0 for _ in COMMIT_SECONDS_EDGES[2:]), 1)
+    intake = IntakeCounts(
+        {origin: OriginCounts(5, 500, 7, 2)}, {(origin, "EMPTY"): 1}, 4, 0.5, buckets, 64, 1
+    )
+    return Facts("0.1.0", 4_000, 9, 4096, 3, intake, 1, status, status)
+
+
+class Fixed:
+    def facts(self) -> Facts:
+        return facts()
+
+
+def exposed() -> dict[str, dict[frozenset[str], float]]:
+    body, _ = Exposition(Fixed()).render("text/plain")
+    found: dict[str, dict[frozenset[str], float]] = {}
+    for family in text_format(body.decode()):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[frozenset(sample.labels)] = sample.value
+    return found
+
+
+def test_the_documentation_names_every_metric_and_label_and_no_other() -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    documented = {
+        name: frozenset(re.findall(r"`(\w+)`", labels))
+        for name, labels in re.findall(r"^\| `(phusong_\w+)` \|([^|]*)\|", page, re.MULTILINE)
+    }
+    shown = {}
+    for name, samples in exposed().items():
+        if not name.endswith(("_sum", "_count", "_bucket")):
+            (labels,) = samples
+            shown[name] = labels
+    shown["phusong_journal_commit_seconds"] = frozenset()
+
+    assert documented == shown
+
+
+def test_lag_is_what_was_committed_and_not_judged() -> None:
+    found = exposed()
+
+    assert found["phusong_verifier_lag_frames"] == {frozenset(): 2}
+    assert found["phusong_verifier_lag_seconds"] == {frozenset(): 3}
+
+
+def test_a_histogram_counts_upwards_to_all() -> None:
+    body, _ = Exposition(Fixed()).render("text/plain")
+    (family,) = (
+        f for f in text_format(body.decode()) if f.name == "phusong_journal_commit_seconds"
+    )
+    values = [s.value for s in family.samples if s.name.endswith("_bucket")]
+
+    assert values == sorted(values)
+    assert values[-1] == 4
+
+
+def test_openmetrics_is_spoken_to_who_asks_for_it() -> None:
+    body, content_type = Exposition(Fixed()).render(OPENMETRICS)
+
+    assert content_type.startswith("application/openmetrics-text")
+    assert len(list(openmetrics(body.decode()))) > 20
+
+
+def test_promtool_finds_nothing_to_say() -> None:
+    body, _ = Exposition(Fixed()).render("text/plain")
+
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=body, capture_output=True, check=False
+    )
+
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
