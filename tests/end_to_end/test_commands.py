@@ -25,10 +25,11 @@ def add_sites(data: Path) -> None:
 
 def survey_rows(level_dbm: float, latitude_deg: float, longitude_deg: float) -> str:
     """Every place cell of a footprint of 150 m, by two devices on three days, mornings and afternoons."""
-    lines = [
+    columns = (
         "device_key,observed_time_ms,latitude_deg,longitude_deg,position_accuracy_m,rat,sim_plmn,"
         "serving_plmn,rsrp_dbm"
-    ]
+    )
+    lines = [columns]
     for day in (1, 2, 3):
         for hour in (8, 14):
             for device in (11, 12):

@@ -2,6 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
 from phusong.kernels.clock import place_times
 from phusong.kernels.columns import INT_MISSING
 from reference import clock as reference

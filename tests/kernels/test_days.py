@@ -1,5 +1,6 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from phusong.kernels.days import day_start_ms, ict_day
 from reference import days as reference
 
