@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from phusong.kernels.columns import Int
 from phusong.kernels.days import ict_day
-from phusong.kernels.jit import kernel
+from phusong.kernels.jit_uncounted import uncounted_kernel
 from phusong.kernels.meter_split import SPLIT_MAX_MS, is_split, last_day_of, part_of_day
 from phusong.kernels.meter_tables import (
     A_DOWNLINK,
@@ -39,7 +39,7 @@ class Owner(NamedTuple):
     is_zero_rated: bool
 
 
-@kernel
+@uncounted_kernel
 def add_part(
     t: Tables, owner: Owner, day: Int, part_bytes: Int, up_bytes: Int, indeterminate_bytes: Int
 ) -> None:
@@ -55,7 +55,7 @@ def add_part(
     t.accounts[account, A_DOWNLINK] += part_bytes - up_bytes
 
 
-@kernel
+@uncounted_kernel
 def add_interval(
     t: Tables, owner: Owner, whole_bytes: Int, up_bytes: Int, from_ms: Int, until_ms: Int, sign: Int
 ) -> Int:
@@ -82,7 +82,7 @@ def add_interval(
     return first
 
 
-@kernel
+@uncounted_kernel
 def weigh_day(t: Tables, row: Int, time_ms: Int) -> None:
     """Compare a SIM's day with the thresholds after a reading of `time_ms` was counted.
 
@@ -111,7 +111,7 @@ def weigh_day(t: Tables, row: Int, time_ms: Int) -> None:
     t.sim_days[row, D_MARKS] = (marks & ~LEVEL_MASK) | reached
 
 
-@kernel
+@uncounted_kernel
 def weigh_days(t: Tables, sim: Int, first_day: Int, time_ms: Int) -> None:
     """Weigh every day of a SIM from the first that a reading may have changed."""
     row = t.sims[sim, M_NEWEST]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from phusong.kernels.columns import INT_MISSING, Int
-from phusong.kernels.jit import kernel
+from phusong.kernels.jit_uncounted import uncounted_kernel
 from phusong.kernels.meter_amounts import Owner, add_interval
 from phusong.kernels.meter_tables import (
     C_NODE,
@@ -64,7 +64,7 @@ class Reading(NamedTuple):
     day: Int
 
 
-@kernel
+@uncounted_kernel
 def name_life(t: Tables, session: Int, life: Int) -> None:
     """Give the readings that did not say when their counter started the start that has become known."""
     for chain in (EFFECTIVE, EXACT):
@@ -79,7 +79,7 @@ def name_life(t: Tables, session: Int, life: Int) -> None:
         wait = t.waits[wait, W_NEXT]
 
 
-@kernel
+@uncounted_kernel
 def life_of(t: Tables, session: Int, reading: Reading) -> Int:
     """Return the label of the life a reading belongs to: a known one near its start, or its own."""
     node = t.sessions[session, S_TAIL]
@@ -100,7 +100,7 @@ def life_of(t: Tables, session: Int, reading: Reading) -> Int:
     return reading.life_ms
 
 
-@kernel
+@uncounted_kernel
 def node_of(t: Tables, session: Int, chain: Int, life: Int, day: Int) -> Int:
     """Return the node of a life's day, adding an empty one in its place when new."""
     newer = NONE
@@ -134,7 +134,7 @@ def node_of(t: Tables, session: Int, chain: Int, life: Int, day: Int) -> Int:
     return np.int64(added)
 
 
-@kernel
+@uncounted_kernel
 def is_lower(t: Tables, node: Int, reading: Reading) -> bool:
     """Tell whether a reading is lower than the lowest of a node: by value, then earlier, then known start."""
     lowest = t.nodes[node, N_LO_UP] + t.nodes[node, N_LO_DOWN]
@@ -147,7 +147,7 @@ def is_lower(t: Tables, node: Int, reading: Reading) -> bool:
     return bool(reading.start_ms > t.nodes[node, N_LO_START])
 
 
-@kernel
+@uncounted_kernel
 def is_higher(t: Tables, node: Int, reading: Reading) -> bool:
     """Tell whether a reading is higher than the highest of a node: by value, then later."""
     highest = t.nodes[node, N_HI_UP] + t.nodes[node, N_HI_DOWN]
@@ -158,7 +158,7 @@ def is_higher(t: Tables, node: Int, reading: Reading) -> bool:
     return bool(reading.up > t.nodes[node, N_HI_UP])
 
 
-@kernel
+@uncounted_kernel
 def join_reading(t: Tables, node: Int, reading: Reading) -> bool:
     """Let a node know a reading; return whether that changed it."""
     is_empty = t.nodes[node, N_HI_TIME] == EMPTY_TIME
@@ -176,7 +176,7 @@ def join_reading(t: Tables, node: Int, reading: Reading) -> bool:
     return is_low or is_high
 
 
-@kernel
+@uncounted_kernel
 def top_of(t: Tables, node: Int) -> tuple[Int, Int, Int]:
     """Return the highest value up to the end of a node, its uplink, and when it was last seen.
 
@@ -195,7 +195,7 @@ def top_of(t: Tables, node: Int) -> tuple[Int, Int, Int]:
     return base, base_up, base_time
 
 
-@kernel
+@uncounted_kernel
 def starts_again(t: Tables, node: Int, base: Int, base_time: Int) -> bool:
     """Tell whether a node begins a life that counts from 0 again, rather than going on from `base`.
 
@@ -214,7 +214,7 @@ def starts_again(t: Tables, node: Int, base: Int, base_time: Int) -> bool:
     )
 
 
-@kernel
+@uncounted_kernel
 def base_of(t: Tables, node: Int) -> tuple[Int, Int, Int]:
     """Return from which value, uplink and time the usage of a node is counted.
 
@@ -236,7 +236,7 @@ def base_of(t: Tables, node: Int) -> tuple[Int, Int, Int]:
     return base, base_up, base_time
 
 
-@kernel
+@uncounted_kernel
 def add_node(t: Tables, owner: Owner, node: Int, sign: Int) -> Int:
     """Add (sign 1) or take back (sign -1) the usage of a node; return the first day it touches.
 
@@ -275,7 +275,7 @@ def add_node(t: Tables, owner: Owner, node: Int, sign: Int) -> Int:
     return np.int64(min(first, day))
 
 
-@kernel
+@uncounted_kernel
 def recount_from(t: Tables, owner: Owner, node: Int) -> Int:
     """Count a changed node whose old usage was taken back, and those after it whose base moved.
 
@@ -302,7 +302,7 @@ def recount_from(t: Tables, owner: Owner, node: Int) -> Int:
     return np.int64(first)
 
 
-@kernel
+@uncounted_kernel
 def own_day(t: Tables, owner: Owner, node: Int) -> None:
     """Give a node the row of its SIM's day, and note that a reading lies in it."""
     if t.nodes[node, N_SIM_DAY] == NONE:

@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 
 from phusong.kernels.columns import BoolColumn, Int64Column, UsageReadings
 from phusong.kernels.identity import KeyTable
-from phusong.kernels.meter import DAY_COUNT_MAX, UsageRows, add_usage
+from phusong.kernels.meter import DAY_COUNT_MAX, add_usage
 from phusong.kernels.meter_join import join_tables
+from phusong.kernels.meter_rows import BATCH_WIDTH, UsageRows, write_rows
 from phusong.kernels.meter_tables import (
     A_DAY,
     A_RECEIVED,
@@ -93,12 +94,12 @@ class Meter:
         if is_delta.any():
             sim[is_delta] = self._sims_of(readings.subscriber_key[is_delta], operator[is_delta])
         self._grow("sources", int(source.max()) + 1, NONE)
-        rows = UsageRows(
-            session, sim, source, operator, time_ms, time_flag, received_time_ms, is_repeated
-        )
+        rows = UsageRows(session, sim, source, time_ms, time_flag, received_time_ms, is_repeated)
+        batch = np.empty((len(reason), BATCH_WIDTH), np.int64)
+        write_rows(readings, rows, batch)
         done = 0
         while True:
-            done = add_usage(self.tables, readings, rows, done, reason)
+            done = add_usage(self.tables, batch, done, reason)
             if done == len(reason):
                 break
             self._make_room()

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from phusong.kernels.columns import Int, Int64Column
-from phusong.kernels.jit import kernel
+from phusong.kernels.jit_uncounted import uncounted_kernel
 
 NONE = -1
 EMPTY_TIME = -1  # N_HI_TIME of a node that knows no reading
@@ -79,7 +79,7 @@ class Tables(NamedTuple):
     threshold_bytes: Int64Column  # int64[3], rising; the last is the quota
 
 
-@kernel
+@uncounted_kernel
 def sim_day_of(t: Tables, sim: Int, day: Int) -> Int:
     """Return the row of a SIM's day, adding it when new."""
     newer = np.int64(NONE)
@@ -103,7 +103,7 @@ def sim_day_of(t: Tables, sim: Int, day: Int) -> Int:
     return np.int64(added)
 
 
-@kernel
+@uncounted_kernel
 def account_of(t: Tables, source: Int, day: Int) -> Int:
     """Return the row of a source's day, adding it when new."""
     newer = np.int64(NONE)

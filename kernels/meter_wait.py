@@ -9,7 +9,7 @@ import numpy as np
 
 from phusong.kernels.columns import INT_MISSING, Int
 from phusong.kernels.days import ict_day
-from phusong.kernels.jit import kernel
+from phusong.kernels.jit_uncounted import uncounted_kernel
 from phusong.kernels.meter_amounts import Owner, weigh_days
 from phusong.kernels.meter_chain import (
     Reading,
@@ -73,7 +73,7 @@ RATE_GRACE_MS = 1_000
 UNRESOLVED = -1
 
 
-@kernel
+@uncounted_kernel
 def is_before(t: Tables, a: Int, b: Int) -> bool:
     """Tell whether one waiting reading was counted before another: life, session time, sequence, time, value."""
     for k in range(W_DOWN_HIGH + 1):
@@ -82,7 +82,7 @@ def is_before(t: Tables, a: Int, b: Int) -> bool:
     return False
 
 
-@kernel
+@uncounted_kernel
 def insert_wait(t: Tables, session: Int, wait: Int) -> bool:
     """Link a waiting reading into its place; return False when it is already there."""
     older = t.sessions[session, S_WAIT_TAIL]
@@ -107,7 +107,7 @@ def insert_wait(t: Tables, session: Int, wait: Int) -> bool:
     return True
 
 
-@kernel
+@uncounted_kernel
 def exact_before(t: Tables, session: Int, wait: Int) -> tuple[Int, Int, Int]:
     """Return uplink, downlink and time of the last exact reading known before a waiting one; time INT_MISSING if none."""
     node = t.sessions[session, EXACT]
@@ -121,7 +121,7 @@ def exact_before(t: Tables, session: Int, wait: Int) -> tuple[Int, Int, Int]:
     return 0, 0, INT_MISSING
 
 
-@kernel
+@uncounted_kernel
 def value_after(low: Int, high: Int, base: Int) -> Int:
     """Return the 64-bit value of a 32-bit counter: by its high word, or the first one not below `base`."""
     if high != INT_MISSING:
@@ -130,7 +130,7 @@ def value_after(low: Int, high: Int, base: Int) -> Int:
     return value if value >= base else value + WRAP_BYTES
 
 
-@kernel
+@uncounted_kernel
 def resolve(t: Tables, session: Int, wait: Int) -> bool:
     """Infer the value of a waiting reading from those before it; return whether it is plausible."""
     base_up, base_down, base_time = exact_before(t, session, wait)
@@ -163,7 +163,7 @@ def resolve(t: Tables, session: Int, wait: Int) -> bool:
     return True
 
 
-@kernel
+@uncounted_kernel
 def reading_of(t: Tables, wait: Int) -> Reading:
     """Return a waiting reading with its inferred value."""
     return Reading(
@@ -176,7 +176,7 @@ def reading_of(t: Tables, wait: Int) -> Reading:
     )
 
 
-@kernel
+@uncounted_kernel
 def join_known(t: Tables, session: Int, chain: Int, node: Int) -> None:
     """Let a chain know the lowest and the highest reading of a node of the other chain."""
     day = t.nodes[node, N_DAY]
@@ -202,7 +202,7 @@ def join_known(t: Tables, session: Int, chain: Int, node: Int) -> None:
     join_reading(t, target, high)
 
 
-@kernel
+@uncounted_kernel
 def keep_exact_apart(t: Tables, session: Int) -> None:
     """Copy what is known exactly, before the first inferred value joins it."""
     node = t.sessions[session, S_HEAD]
@@ -211,7 +211,7 @@ def keep_exact_apart(t: Tables, session: Int) -> None:
         node = t.nodes[node, N_NEXT]
 
 
-@kernel
+@uncounted_kernel
 def infer_again(t: Tables, owner: Owner, session: Int) -> Int:
     """Take back what a session counted, infer every waiting reading anew and count again.
 
@@ -246,7 +246,7 @@ def infer_again(t: Tables, owner: Owner, session: Int) -> Int:
     return touched
 
 
-@kernel
+@uncounted_kernel
 def land_exact(t: Tables, owner: Owner, session: Int, reading: Reading) -> Int:
     """Take in an exact reading of a session that has inferred ones; return what it is."""
     life = life_of(t, session, reading)
@@ -260,7 +260,7 @@ def land_exact(t: Tables, owner: Owner, session: Int, reading: Reading) -> Int:
     return status
 
 
-@kernel
+@uncounted_kernel
 def land_wait(t: Tables, owner: Owner, session: Int, wait: Int, reading: Reading) -> Int:
     """Take in a reading whose high word is not known, written to the waiting row `wait`; return what it is.
 
