@@ -4,6 +4,7 @@ Frames are applied once, in order. What is asked as of a date, or as known at a 
 with that horizon: rows beyond it are not counted at all.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -43,6 +44,12 @@ from phusong.verifier.tallies import Refusals, RouteKey, Tallies, join_refusals,
 
 Readings = TypeVar("Readings", SignalReadings, UsageReadings, CellReports)
 
+ROW_KINDS = {
+    SignalReadings: RowKind.ROW_KIND_SIGNAL,
+    UsageReadings: RowKind.ROW_KIND_USAGE,
+    CellReports: RowKind.ROW_KIND_CELL,
+}
+
 
 class RegistriesChanged(Exception):
     """What past rows were judged by has a newer version: the state must be built again."""
@@ -72,6 +79,8 @@ class PayloadFacts(NamedTuple):
     has_sequence: BoolColumn
     source: Int64Column
     operator: Int64Column
+    key: Int64Column  # by which its rows are tallied, a place in `keys`
+    keys: list[RouteKey]
 
 
 @dataclass(slots=True)
@@ -117,38 +126,43 @@ class State:
 
     def _judge_payloads(self, opened: OpenedFrame) -> PayloadFacts:
         payloads = opened.decoded.payloads
-        size = max(opened.routes, default=0) + 1
-        source, operator = np.zeros(size, np.int64), np.zeros(size, np.int64)
-        is_imported, is_unknown = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+        keys: dict[RouteKey, int] = {}
+        columns = [(0, 0, 0, False, False)] * (max(opened.routes, default=0) + 1)
         for number, route in opened.routes.items():
-            # Slugs hold no "/", so the joined text is one source of one operator and no other.
-            source[number] = self.sources.row_of(f"{route.operator}/{route.source}")
-            operator[number] = self.operators.row_of(route.operator)
-            is_imported[number] = route.transport == Transport.IMPORT
-            is_unknown[number] = not self.registries.knows_source(route, opened.frame.sequence)
-        unknown = is_unknown[opened.route] & (payloads.reject == TAKEN)
-        payloads.reject[unknown] = Reject.UNKNOWN_SOURCE
+            columns[number] = (
+                # Slugs hold no "/", so the joined text is one source of one operator and no other.
+                self.sources.row_of(f"{route.operator}/{route.source}"),
+                self.operators.row_of(route.operator),
+                keys.setdefault(RouteKey(route.operator, route.transport), len(keys)),
+                route.transport == Transport.IMPORT,
+                not self.registries.knows_source(route, opened.frame.sequence),
+            )
+        source, operator, key, is_imported, is_unknown = np.array(columns, np.int64).T[
+            :, opened.route
+        ]
+        payloads.reject[(is_unknown != 0) & (payloads.reject == TAKEN)] = Reject.UNKNOWN_SOURCE
         is_repeated = np.zeros(len(payloads.reject), np.bool_)
         readable = np.flatnonzero(payloads.reject == TAKEN)
         # A payload that cannot be read claims no sequence: its mended second sending must count.
         is_repeated[readable] = self.windows.mark_repeated(
-            source[opened.route][readable],
-            payloads.boot_epoch[readable],
-            payloads.sequence[readable],
+            source[readable], payloads.boot_epoch[readable], payloads.sequence[readable]
         )
         return PayloadFacts(
-            is_repeated,
-            is_imported[opened.route],
-            payloads.sequence != 0,
-            source[opened.route],
-            operator[opened.route],
+            is_repeated=is_repeated,
+            is_imported=is_imported != 0,
+            has_sequence=payloads.sequence != 0,
+            source=source,
+            operator=operator,
+            key=key,
+            keys=list(keys),
         )
 
     def _refuse_payloads(self, opened: OpenedFrame) -> Refusals:
         refused = np.flatnonzero(opened.decoded.payloads.reject != TAKEN)
         reason = opened.decoded.payloads.reject[refused]
-        for payload, why in zip(refused.tolist(), reason.tolist(), strict=True):
-            self._count_refused(opened, opened.route_of(int(opened.route[payload])), why)
+        counts = Counter(zip(opened.route[refused].tolist(), reason.tolist(), strict=True))
+        for (route, why), count in counts.items():
+            self._count_refused(opened, opened.route_of(route), why, count)
         zeros = np.zeros(len(refused), np.int64)
         return Refusals(opened.envelope[refused], zeros, zeros, reason)
 
@@ -165,7 +179,7 @@ class State:
             readings, placed.time_ms, facts.operator[readings.payload_row], self.operators, judged
         )
         reason = np.where(placed.is_repeated, TAKEN, judged)
-        return self._tally(opened, readings, placed, reason, RowKind.ROW_KIND_SIGNAL)
+        return self._tally(opened, facts, readings, placed, reason)
 
     def _add_usage(self, opened: OpenedFrame, facts: PayloadFacts) -> Refusals:
         readings, placed = self._rows_in_horizon(opened, facts, opened.decoded.usage)
@@ -183,7 +197,7 @@ class State:
             placed.is_repeated,
             reason,
         )
-        return self._tally(opened, readings, placed, reason, RowKind.ROW_KIND_USAGE)
+        return self._tally(opened, facts, readings, placed, reason)
 
     def _add_cells(self, opened: OpenedFrame, facts: PayloadFacts) -> Refusals:
         reports, placed = self._rows_in_horizon(opened, facts, opened.decoded.cells)
@@ -195,7 +209,7 @@ class State:
         judged = np.where(placed.is_repeated, INT_MISSING, reason)
         self.cells.add(reports, placed.time_ms, self.coverage.sites, judged)
         reason = np.where(placed.is_repeated, TAKEN, judged)
-        return self._tally(opened, reports, placed, reason, RowKind.ROW_KIND_CELL)
+        return self._tally(opened, facts, reports, placed, reason)
 
     def _rows_in_horizon(
         self, opened: OpenedFrame, facts: PayloadFacts, readings: Readings
@@ -227,20 +241,16 @@ class State:
     def _tally(
         self,
         opened: OpenedFrame,
+        facts: PayloadFacts,
         readings: Readings,
         placed: PlacedRows,
         reason: Int64Column,
-        kind: int,
     ) -> Refusals:
-        route = opened.route[readings.payload_row]
-        for number in np.unique(route).tolist():
-            rows = route == number
-            key = _route_key(opened.route_of(number))
-            self.tallies.add(key, reason[rows], placed.is_repeated[rows])
+        self.tallies.add(facts.keys, facts.key[readings.payload_row], reason, placed.is_repeated)
         refused = np.flatnonzero((reason != TAKEN) & ~placed.is_repeated)
         return Refusals(
             opened.envelope[readings.payload_row[refused]],
-            np.full(len(refused), kind, np.int64),
+            np.full(len(refused), ROW_KINDS[type(readings)], np.int64),
             readings.row[refused],
             reason[refused],
         )
@@ -248,6 +258,7 @@ class State:
     def _add_others(self, opened: OpenedFrame) -> Refusals:
         """Count what could not be read as a batch; note decisions and registries."""
         refused: list[tuple[int, int, int, int]] = []
+        counts: Counter[tuple[Route, int]] = Counter()
         for other in opened.others:
             match other.route.kind:
                 case PayloadKind.REGISTRY:
@@ -258,13 +269,15 @@ class State:
                     row = FileRow.FromString(other.payload)
                     reason = int(Reject[row.reason])
                     refused.append((other.envelope, row.kind, row.line, reason))
-                    self._count_refused(opened, other.route, reason)
+                    counts[other.route, reason] += 1
                 case PayloadKind.UNREADABLE:
                     reason = refusal_of_route(other.route)
                     refused.append((other.envelope, 0, 0, reason))
-                    self._count_refused(opened, other.route, reason)
+                    counts[other.route, reason] += 1
                 case _:  # acknowledgements concern the collector's board only
                     pass
+        for (route, why), count in counts.items():
+            self._count_refused(opened, route, why, count)
         if not refused:
             return no_refusals()
         return Refusals(*np.array(refused, np.int64).T.copy())
@@ -277,13 +290,13 @@ class State:
             raise RegistriesChanged(f"sequence {frame.sequence} changes the sites or the policy")
         self.coverage = CoverageState(self.registries.sites, self.registries.policy)
 
-    def _count_refused(self, opened: OpenedFrame, route: Route, reason: int) -> None:
-        """Count one payload or file row that was never a row of ours, under the day it arrived."""
-        self.tallies.add(_route_key(route), np.array([reason]), np.zeros(1, np.bool_))
+    def _count_refused(self, opened: OpenedFrame, route: Route, reason: int, count: int) -> None:
+        """Count payloads or file rows that were never rows of ours, under the day they arrived."""
+        self.tallies.add_refused(RouteKey(route.operator, route.transport), reason, count)
         known_at_ms = self.horizon.known_at_ms
         if known_at_ms is None or opened.frame.received_time_ms <= known_at_ms:
             source = self.sources.row_of(f"{route.operator}/{route.source}")
-            self.quota.add_rejected(source, int(ict_day(opened.frame.received_time_ms)), 1)
+            self.quota.add_rejected(source, int(ict_day(opened.frame.received_time_ms)), count)
 
 
 def new_state(history: RegistryHistory, horizon: Horizon, settings: QuotaSettings) -> State:
@@ -303,10 +316,6 @@ def rows_where(readings: Readings, mask: BoolColumn) -> Readings:
     """Return the rows for which the mask is true."""
     columns: Any = (column[mask] for column in readings)
     return type(readings)(*columns)
-
-
-def _route_key(route: Route) -> RouteKey:
-    return RouteKey(route.operator, route.transport)
 
 
 def _place(opened: OpenedFrame, facts: PayloadFacts, readings: Readings) -> PlacedRows:

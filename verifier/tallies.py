@@ -6,8 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phusong.kernels.columns import Int64Column
-from phusong.kernels.reject import TAKEN
+from phusong.kernels.columns import BoolColumn, Int64Column
+from phusong.kernels.reject import TAKEN, Reject
+
+# A row of a batch that had come before; no reason has this number.
+DUPLICATE = max(Reject) + 1
+OUTCOME_COUNT = DUPLICATE + 1
 
 
 class RouteKey(NamedTuple):
@@ -52,17 +56,32 @@ class Tallies:
     duplicate: Counter[RouteKey] = field(default_factory=Counter)
     refused: Counter[tuple[RouteKey, int]] = field(default_factory=Counter)
 
-    def add(self, key: RouteKey, reason: Int64Column, is_repeated: np.ndarray) -> None:
-        """Count rows by their reason, which is 0 for those taken."""
-        self.received[key] += len(reason)
-        fresh = reason[~is_repeated]
-        self.duplicate[key] += len(reason) - len(fresh)
-        values, counts = np.unique(fresh, return_counts=True)
+    def add(
+        self,
+        keys: list[RouteKey],
+        key: Int64Column,
+        reason: Int64Column,
+        is_repeated: BoolColumn,
+    ) -> None:
+        """Count rows by their reason, which is 0 for those taken. key: whose each row is, as a place in `keys`."""
+        # One number for both, so that rows are counted in one go however many keys there are.
+        outcome = np.where(is_repeated, DUPLICATE, reason)
+        values, counts = np.unique(key * OUTCOME_COUNT + outcome, return_counts=True)
         for value, count in zip(values.tolist(), counts.tolist(), strict=True):
-            if value == TAKEN:
-                self.taken[key] += count
+            whose = keys[value // OUTCOME_COUNT]
+            self.received[whose] += count
+            found = value % OUTCOME_COUNT
+            if found == TAKEN:
+                self.taken[whose] += count
+            elif found == DUPLICATE:
+                self.duplicate[whose] += count
             else:
-                self.refused[(key, value)] += count
+                self.refused[(whose, found)] += count
+
+    def add_refused(self, key: RouteKey, reason: int, count: int) -> None:
+        """Count payloads or file rows that were never rows of ours."""
+        self.received[key] += count
+        self.refused[(key, reason)] += count
 
     def merge(self, other: "Tallies") -> None:
         """Add the counts of another shard."""
