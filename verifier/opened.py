@@ -27,39 +27,40 @@ class OpenedFrame(NamedTuple):
     """Batches in columns, the rest as bytes.
 
     `envelope` and `route` have one row per payload of `decoded.payloads`: which envelope of the frame it
-    was, and by which of the frame's routes it came.
+    was, and by which of `routes` it came. Routes are counted from 0 here: the numbers in a frame are those of
+    the writer's own table, which may have millions.
     """
 
     frame: StoredFrame
-    routes: dict[int, Route]
+    routes: list[Route]
     decoded: Decoded
     envelope: Int64Column
     route: Int64Column
     others: list[OtherPayload]
 
-    def route_of(self, envelope_route: int) -> Route:
-        """Return the route an envelope came by."""
-        return self.routes[envelope_route]
-
 
 def open_frame(stored: StoredFrame) -> OpenedFrame:
     """Decode everything one frame holds. Raises FrameDamaged for a body that is no frame."""
     frame = decode_frame(stored.body)
-    kind_of = np.zeros(max(frame.routes, default=0) + 1, np.int64)
-    for number, route in frame.routes.items():
-        kind_of[number] = route.kind
-    kind = kind_of[frame.route]
+    routes = list(frame.routes.values())
+    route = _places(frame)
+    kind = np.array([one.kind for one in routes], np.int64)[route]
     is_batch = np.isin(kind, BATCH_KINDS)
     others = [
-        OtherPayload(
-            int(i), frame.routes[int(frame.route[i])], _payload(stored.body, frame, int(i))
-        )
+        OtherPayload(int(i), routes[int(route[i])], _payload(stored.body, frame, int(i)))
         for i in np.flatnonzero(~is_batch)
     ]
     envelope = np.flatnonzero(is_batch)
     decoded = _decode_batches(stored.body, frame, envelope, kind)
-    _refuse_other_sources(decoded, frame, envelope)
-    return OpenedFrame(stored, frame.routes, decoded, envelope, frame.route[envelope], others)
+    _refuse_other_sources(decoded, routes, route[envelope])
+    return OpenedFrame(stored, routes, decoded, envelope, route[envelope], others)
+
+
+def _places(frame: Frame) -> Int64Column:
+    """Return the place of every envelope's route in the order of the frame's routes."""
+    number = np.array(list(frame.routes), np.int64)
+    order = np.argsort(number)
+    return order[np.searchsorted(number, frame.route, sorter=order)]
 
 
 def _payload(body: bytes, frame: Frame, envelope: int) -> bytes:
@@ -91,13 +92,11 @@ def _decode_batches(body: bytes, frame: Frame, envelope: Int64Column, kind: Int6
     return decoded
 
 
-def _refuse_other_sources(decoded: Decoded, frame: Frame, envelope: Int64Column) -> None:
+def _refuse_other_sources(decoded: Decoded, routes: list[Route], route: Int64Column) -> None:
     """Refuse batches that name another source than the route they came by."""
     claimed = decoded.payloads.source
     if not claimed.any():
         return
-    source_of = np.zeros(max(frame.routes, default=0) + 1, np.int64)
-    for number, route in frame.routes.items():
-        source_of[number] = text_hash(route.source)
-    is_other = (claimed != 0) & (claimed != source_of[frame.route[envelope]])
+    source_of = np.array([text_hash(one.source) for one in routes], np.int64)
+    is_other = (claimed != 0) & (claimed != source_of[route])
     decoded.payloads.reject[is_other & (decoded.payloads.reject == TAKEN)] = Reject.SOURCE_MISMATCH

@@ -127,9 +127,8 @@ class State:
     def _judge_payloads(self, opened: OpenedFrame) -> PayloadFacts:
         payloads = opened.decoded.payloads
         keys: dict[RouteKey, int] = {}
-        columns = [(0, 0, 0, False, False)] * (max(opened.routes, default=0) + 1)
-        for number, route in opened.routes.items():
-            columns[number] = (
+        of_route = [
+            (
                 # Slugs hold no "/", so the joined text is one source of one operator and no other.
                 self.sources.row_of(f"{route.operator}/{route.source}"),
                 self.operators.row_of(route.operator),
@@ -137,9 +136,10 @@ class State:
                 route.transport == Transport.IMPORT,
                 not self.registries.knows_source(route, opened.frame.sequence),
             )
-        source, operator, key, is_imported, is_unknown = np.array(columns, np.int64).T[
-            :, opened.route
+            for route in opened.routes
         ]
+        columns = np.array(of_route, np.int64).reshape(len(of_route), 5).T
+        source, operator, key, is_imported, is_unknown = columns[:, opened.route]
         payloads.reject[(is_unknown != 0) & (payloads.reject == TAKEN)] = Reject.UNKNOWN_SOURCE
         is_repeated = np.zeros(len(payloads.reject), np.bool_)
         readable = np.flatnonzero(payloads.reject == TAKEN)
@@ -162,7 +162,7 @@ class State:
         reason = opened.decoded.payloads.reject[refused]
         counts = Counter(zip(opened.route[refused].tolist(), reason.tolist(), strict=True))
         for (route, why), count in counts.items():
-            self._count_refused(opened, opened.route_of(route), why, count)
+            self._count_refused(opened, opened.routes[route], why, count)
         zeros = np.zeros(len(refused), np.int64)
         return Refusals(opened.envelope[refused], zeros, zeros, reason)
 
