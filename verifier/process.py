@@ -27,6 +27,8 @@ Clock = Callable[[], int]
 # be out, and far above the cost of a look (0.1 ms).
 POLL_S = 0.005
 STATUS_EVERY_S = 0.5
+# When the end of the journal is reached there is time to say so sooner; counting gaps at a million sources takes 13 ms.
+STATUS_AT_END_EVERY_S = 0.1
 # Judging all sites costs far more than counting; a scrape comes every 15 s at the most often.
 JUDGE_EVERY_S = 5.0
 SNAPSHOT_EVERY_S = 60.0
@@ -56,6 +58,7 @@ class Follower:
         self._received_time_ms = 0
         self._snapshot_sequence = 0
         self._judged_at_s = self._told_at_s = -JUDGE_EVERY_S
+        self._told_sequence = -1
         self._snapshot_at_s = time.monotonic()
         self._judged_sequence = -1
 
@@ -65,8 +68,8 @@ class Follower:
         decisions = self._decisions()
         now_s = time.monotonic()
         judgement = self._judgement(now_s)
-        if decisions or judgement or now_s - self._told_at_s >= STATUS_EVERY_S:
-            self._told_at_s = now_s
+        if decisions or judgement or self._is_status_due(now_s, is_at_end=not applied):
+            self._told_at_s, self._told_sequence = now_s, self._state.position.sequence
             self._tell(replace(self._status(judgement), decisions=decisions))
         if now_s - self._snapshot_at_s >= SNAPSHOT_EVERY_S:
             self.write_snapshot()
@@ -79,6 +82,10 @@ class Follower:
         if sequence != self._snapshot_sequence and is_complete(self._state):
             write_snapshot(self._options.data, self._state)
             self._snapshot_sequence = sequence
+
+    def _is_status_due(self, now_s: float, *, is_at_end: bool) -> bool:
+        is_news = is_at_end and self._state.position.sequence != self._told_sequence
+        return now_s - self._told_at_s >= (STATUS_AT_END_EVERY_S if is_news else STATUS_EVERY_S)
 
     def _build(self) -> State:
         return build_state(self._options.data, Horizon(), self._options.settings)
