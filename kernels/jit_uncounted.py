@@ -8,7 +8,7 @@ if it goes, compiling fails loudly, and `jit.kernel` takes its place at the old 
 """
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -16,11 +16,13 @@ from phusong.kernels import jit
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
-assert str(jit.CACHE_FOLDER) == numba.config.CACHE_DIR, (
-    "the cache is named before anything compiles"
-)
+# Numba's own types know nothing of options that are not public.
+njit = cast("Callable[..., Any]", numba.njit)
+config = cast("Any", numba.config)
+
+assert str(jit.CACHE_FOLDER) == config.CACHE_DIR, "the cache is named before anything compiles"
 
 
 def uncounted_kernel(function: Function) -> Function:
     """Compile a pure function over tables that allocates nothing."""
-    return cast("Function", numba.njit(cache=True, nogil=True, _nrt=False)(function))
+    return cast("Function", njit(cache=True, nogil=True, _nrt=False)(function))

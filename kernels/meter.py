@@ -12,7 +12,7 @@ from phusong.kernels.days import DAY_MS, TIME_MAX_MS
 from phusong.kernels.jit_uncounted import uncounted_kernel
 from phusong.kernels.meter_amounts import Owner, add_interval, weigh_day, weigh_days
 from phusong.kernels.meter_chain import Reading
-from phusong.kernels.meter_land import COUNTED, DUPLICATE, STALE, land, raise_top
+from phusong.kernels.meter_land import COUNTED, DUPLICATE, STALE, land, raise_top, touch_rows
 from phusong.kernels.meter_rows import (
     B_AGE,
     B_DAY,
@@ -20,9 +20,8 @@ from phusong.kernels.meter_rows import (
     B_DOWN_HIGH,
     B_LIFE,
     B_MARKS,
+    B_OWNER,
     B_SEQUENCE,
-    B_SESSION,
-    B_SIM,
     B_SOURCE,
     B_START,
     B_TIME,
@@ -44,10 +43,12 @@ from phusong.kernels.meter_tables import (
     A_QUARANTINED,
     A_RECEIVED,
     A_STALE,
+    BLOCK_ROWS,
     C_ACCOUNT,
     C_CHANGED,
     C_NODE,
     C_SIM_DAY,
+    C_TOUCHED,
     C_WAIT,
     D_MARKS,
     HAS_READING,
@@ -98,8 +99,9 @@ def write_wait(t: Tables, line: Int64Column) -> Int:
 def has_room(t: Tables, line: Int64Column) -> bool:
     """Tell whether every table has room for whatever one more row can add."""
     node_count = np.int64(2)  # one in each chain
-    session = line[B_SESSION]
-    if line[B_MARKS] & IS_INFERRED and session != NONE and t.sessions[session, S_WAIT_TAIL] == NONE:
+    session = line[B_OWNER]
+    is_waiting = line[B_MARKS] & IS_INFERRED and not line[B_MARKS] & IS_DELTA
+    if is_waiting and session != NONE and t.sessions[session, S_WAIT_TAIL] == NONE:
         node = t.sessions[session, S_HEAD]
         while node != NONE:  # the whole chain is copied
             node_count += 1
@@ -116,7 +118,7 @@ def has_room(t: Tables, line: Int64Column) -> bool:
 @uncounted_kernel
 def add_delta(t: Tables, line: Int64Column) -> Int:
     """Add a row that counts since the previous one. Its batch was not seen before, so it is counted once."""
-    time_ms, sim, up = line[B_TIME], line[B_SIM], line[B_UP]
+    time_ms, sim, up = line[B_TIME], line[B_OWNER], line[B_UP]
     owner = Owner(sim, line[B_SOURCE], bool(line[B_MARKS] & IS_ZERO_RATED))
     start_ms = time_ms if line[B_START] == line[B_LIFE] else line[B_START]
     t.sim_days[sim_day_of(t, sim, line[B_DAY]), D_MARKS] |= HAS_READING
@@ -130,7 +132,7 @@ def add_row(t: Tables, line: Int64Column) -> Int:
     """Take in a row that is counted; return what it is."""
     if line[B_MARKS] & IS_DELTA:
         return add_delta(t, line)
-    session = line[B_SESSION]
+    session = line[B_OWNER]
     is_zero_rated = bool(line[B_MARKS] & IS_ZERO_RATED)
     owner = Owner(t.sessions[session, S_SIM], line[B_SOURCE], is_zero_rated)
     reading = Reading(
@@ -155,6 +157,8 @@ def add_usage(t: Tables, batch: Int64Column, first: int, reason: Int64Column) ->
     for i in range(first, len(reason)):
         line = batch[i]
         marks = line[B_MARKS]
+        if (i - first) % BLOCK_ROWS == 0:
+            t.used[C_TOUCHED] = touch_rows(batch, i, t.sessions, t.nodes, t.sim_days)
         if not has_room(t, line):
             return i
         account = sources[line[B_SOURCE]]

@@ -28,8 +28,6 @@ from phusong.kernels.meter_tables import (
     sim_day_of,
 )
 
-TRAFFIC_CLASS_ZERO_RATED = 2
-
 
 class Owner(NamedTuple):
     """Whose bytes they are."""

@@ -37,7 +37,6 @@ LINKS: dict[str, dict[str, tuple[int, ...]]] = {
     "sim_days": {"sims": (D_SIM,), "sim_days": (D_OLDER,)},
     "waits": {"waits": (W_PREV, W_NEXT)},
     "changed": {"sim_days": (H_SIM_DAY,)},
-    "session_keys": {},
     "sim_keys": {},
 }
 

@@ -21,15 +21,17 @@ from phusong.kernels.meter_rows import (
     B_DOWN,
     B_LIFE,
     B_MARKS,
-    B_SESSION,
+    B_OWNER,
     B_TIME,
     B_UP,
+    IS_DELTA,
     IS_INFERRED,
     IS_ZERO_RATED,
 )
 from phusong.kernels.meter_tables import (
     A_DOWNLINK,
     A_UPLINK,
+    BLOCK_ROWS,
     D_METERED,
     D_ZERO_RATED,
     EFFECTIVE,
@@ -57,6 +59,31 @@ WENT_BACK = 4
 
 
 @uncounted_kernel
+def touch_rows(
+    batch: Int64Column, first: Int, sessions: Int64Column, nodes: Int64Column, sim_days: Int64Column
+) -> Int:
+    """Look at what the next rows of a batch will use, a table at a time; return a sum that means nothing.
+
+    Each look-up waits for memory; side by side they wait together (240 → 110 ns a row at 1 M SIMs).
+    """
+    last = min(first + BLOCK_ROWS, len(batch))
+    seen = np.int64(0)
+    for i in range(first, last):
+        line = batch[i]
+        if not line[B_MARKS] & IS_DELTA and line[B_OWNER] != NONE:
+            tail = sessions[line[B_OWNER], S_TAIL]
+            if tail != NONE:
+                seen += nodes[tail, N_LIFE] + nodes[tail, N_LO_UP]
+    for i in range(first, last):
+        line = batch[i]
+        if not line[B_MARKS] & IS_DELTA and line[B_OWNER] != NONE:
+            tail = sessions[line[B_OWNER], S_TAIL]
+            if tail != NONE:
+                seen += sim_days[nodes[tail, N_SIM_DAY], D_METERED]
+    return seen
+
+
+@uncounted_kernel
 def raise_top(
     sessions: Int64Column,
     nodes: Int64Column,
@@ -68,9 +95,9 @@ def raise_top(
 
     This is what nearly every reading of a healthy fleet does, and all of it happens in three cache lines.
     """
-    if line[B_SESSION] == NONE or line[B_MARKS] & IS_INFERRED:
+    if line[B_MARKS] & (IS_DELTA | IS_INFERRED):
         return np.int64(NONE)
-    session = sessions[line[B_SESSION]]
+    session = sessions[line[B_OWNER]]
     if session[S_TAIL] == NONE or session[S_WAIT_TAIL] != NONE:
         return np.int64(NONE)
     node = nodes[session[S_TAIL]]

@@ -12,14 +12,16 @@ from phusong.kernels.clock import TIME_AS_OBSERVED
 from phusong.kernels.columns import INT_MISSING, BoolColumn, Int, Int64Column, UsageReadings
 from phusong.kernels.days import TIME_MAX_MS, ict_day
 from phusong.kernels.jit import kernel
-from phusong.kernels.meter_amounts import TRAFFIC_CLASS_ZERO_RATED
+from phusong.kernels.meter_tables import NONE
 from phusong.kernels.screen_usage import COUNTER_KIND_DELTA, counter_value
 
 RECORD_TYPE_START = 1
+TRAFFIC_CLASS_ZERO_RATED = 2
 NARROW_BITS = 32
 
-B_SESSION, B_SIM, B_SOURCE, B_DAY, B_TIME, B_LIFE, B_START, B_UP, B_DOWN = range(9)
-B_UP_HIGH, B_DOWN_HIGH, B_SEQUENCE, B_AGE, B_MARKS = range(9, 14)
+# B_OWNER: row of its session in Tables.sessions, or of its SIM in Tables.sims for a delta.
+B_OWNER, B_SOURCE, B_DAY, B_TIME, B_LIFE, B_START, B_UP, B_DOWN, B_MARKS = range(9)
+B_SUBSCRIBER, B_SESSION_KEY, B_EPOCH, B_UP_HIGH, B_DOWN_HIGH, B_SEQUENCE, B_AGE = range(9, 16)
 BATCH_WIDTH = 16
 
 IS_REPEATED = 1
@@ -31,10 +33,8 @@ HAS_TIME = 32
 
 
 class UsageRows(NamedTuple):
-    """What the rows of a batch belong to, one entry a row."""
+    """What is known of the rows of a batch besides their columns, one entry a row."""
 
-    session: Int64Column  # row in Tables.sessions; NONE for deltas and rows that are not counted
-    sim: Int64Column  # row in Tables.sims, for deltas; NONE otherwise
     source: Int64Column
     time_ms: Int64Column
     time_flag: Int64Column
@@ -68,7 +68,7 @@ def counted_since_ms(time_ms: Int, observed_ms: Int, interval_start_ms: Int, lif
 @kernel
 def write_rows(readings: UsageReadings, rows: UsageRows, batch: Int64Column) -> None:
     """Write every row of a batch into a line of `batch`, int64[n, BATCH_WIDTH]."""
-    assert len(batch) == len(rows.session) == len(readings.uplink_bytes)
+    assert len(batch) == len(rows.source) == len(readings.uplink_bytes)
     for i in range(len(batch)):
         time_ms = rows.time_ms[i]
         age_ms, record_type = readings.session_time_ms[i], readings.record_type[i]
@@ -93,8 +93,7 @@ def write_rows(readings: UsageReadings, rows: UsageRows, batch: Int64Column) -> 
             marks |= HAS_TIME
         life_ms = life_start_ms(time_ms, age_ms, record_type)
         line = batch[i]
-        line[B_SESSION] = rows.session[i]
-        line[B_SIM] = rows.sim[i]
+        line[B_OWNER] = NONE
         line[B_SOURCE] = rows.source[i]
         line[B_DAY] = ict_day(
             time_ms if has_time else min(max(rows.received_time_ms[i], 0), TIME_MAX_MS)
@@ -115,3 +114,6 @@ def write_rows(readings: UsageReadings, rows: UsageRows, batch: Int64Column) -> 
         line[B_SEQUENCE] = readings.sequence[i]
         line[B_AGE] = age_ms
         line[B_MARKS] = marks
+        line[B_SUBSCRIBER] = readings.subscriber_key[i]
+        line[B_SESSION_KEY] = readings.session[i]
+        line[B_EPOCH] = readings.counter_epoch[i]

@@ -21,11 +21,15 @@ NONE = -1
 EMPTY_TIME = -1  # N_HI_TIME of a node that knows no reading
 LIFE_UNKNOWN = -(2**62)  # sorts before every known start
 
-# Session. The chain of what counts, then the chain of exact readings alone, which is kept apart
-# only where high words are inferred, because an inference may have to be taken back.
-S_TAIL, S_HEAD, S_EXACT_TAIL, S_EXACT_HEAD, S_SIM, S_WAIT_TAIL, S_WAIT_HEAD, S_WAIT_TIME = range(8)
-SESSION_WIDTH = 8
-EFFECTIVE, EXACT = 0, 2  # offsets of the two chains in a session row
+# Session: its key, then the chain of what counts; in the second cache line the chain of exact readings alone, kept
+# apart only where high words are inferred, because an inference may have to be taken back.
+S_SUBSCRIBER, S_SESSION_KEY, S_SOURCE, S_EPOCH, S_ZERO_RATED, S_TAIL, S_HEAD, S_WAIT_TAIL = range(8)
+S_SIM, S_EXACT_TAIL, S_EXACT_HEAD, S_WAIT_HEAD, S_WAIT_TIME = range(8, 13)
+SESSION_WIDTH = 16
+EFFECTIVE, EXACT = S_TAIL, S_EXACT_TAIL  # a chain's head stands beside its tail
+
+# How many rows of a batch are looked up together, so that their cache misses overlap.
+BLOCK_ROWS = 64
 
 # Node. What the newest reading of a session touches comes first, in one cache line.
 N_LIFE, N_DAY, N_HI_UP, N_HI_DOWN, N_HI_TIME, N_SIM_DAY, N_LO_UP, N_LO_DOWN = range(8)
@@ -62,6 +66,8 @@ CHANGE_WIDTH = 3
 
 # Rows in use of the tables that grow inside the kernel.
 C_NODE, C_SIM_DAY, C_ACCOUNT, C_WAIT, C_CHANGED = range(5)
+C_TOUCHED = 5  # not a count: keeps the compiler from leaving `touch_rows` out
+USED_WIDTH = 6
 
 
 class Tables(NamedTuple):
@@ -75,7 +81,7 @@ class Tables(NamedTuple):
     accounts: Int64Column
     waits: Int64Column
     changed: Int64Column
-    used: Int64Column  # int64[5]
+    used: Int64Column  # int64[USED_WIDTH]
     threshold_bytes: Int64Column  # int64[3], rising; the last is the quota
 
 
