@@ -1,10 +1,14 @@
-"""A publisher of pre-encoded messages: `python mqtt_load.py PORT COUNT`, prints the seconds from first byte to last PUBACK.
+"""A publisher of pre-encoded messages: `python mqtt_load.py PORT COUNT`, prints when it began and how long it took.
 
 The same for every server measured: four connections, QoS 1, as many in flight as the server announces up to a limit, one
-write per turn. It counts acknowledgements by their bytes, so it costs less than what it measures.
+write per turn. It counts acknowledgements by their bytes, so it costs less than what it measures. The times are from the
+first byte to the last PUBACK, by the machine's monotonic clock, which all processes share.
+
+Every message is another batch of one reading, of the next SIM of a fleet whose counters rise from round to round.
 """
 
 import asyncio
+import json
 import sys
 import time
 
@@ -12,12 +16,15 @@ import numpy as np
 import uvloop
 from mqtt5 import ConnectPacket, PublishPacket, QoS, read
 
-from phusong.v1.telemetry_pb2 import Batch, UsageReading
+from phusong.v1.telemetry_pb2 import Batch, RecordType, UsageReading
 
 CONNECTION_COUNT = 4
 IN_FLIGHT_MAX = 8000
 PAYLOAD_BYTES = 64
 PUBACK_BYTES = 4
+SIM_COUNT = 100_000
+SEQUENCE_FIRST = 1 << 28  # from here on five bytes of varint, and the same for the counter
+DOWNLINK_FIRST_BYTES = 1 << 28
 
 
 def topic(connection: int) -> str:
@@ -26,32 +33,49 @@ def topic(connection: int) -> str:
 
 def messages(connection: int, count: int) -> tuple[bytes, int]:
     """Return `count` PUBLISH packets of one size, each a batch of one row in 64 bytes, and that size."""
+    sim_first = 1 + connection * SIM_COUNT // CONNECTION_COUNT
     row = UsageReading(
-        subscriber_key=1 << 63,
+        subscriber_key=sim_first,
         session="s" * 16,
-        observed_time_ms=1_633_046_400_000,
+        observed_time_ms=time.time_ns() // 1_000_000,
         uplink_bytes=1 << 27,
-        downlink_bytes=1 << 31,
+        downlink_bytes=DOWNLINK_FIRST_BYTES,
         counter_width_bits=64,
-        record_type=2,
+        record_type=RecordType.RECORD_TYPE_INTERIM,
     )
-    batch = Batch(boot_epoch=1, sequence=1 << 28, usage_readings=[row])
+    batch = Batch(boot_epoch=1, sequence=SEQUENCE_FIRST, usage_readings=[row])
     row.session += "s" * (PAYLOAD_BYTES - len(batch.SerializeToString()))
-    batch = Batch(boot_epoch=1, sequence=1 << 28, usage_readings=[row])
+    batch = Batch(boot_epoch=1, sequence=SEQUENCE_FIRST, usage_readings=[row])
     payload = batch.SerializeToString()
     assert len(payload) == PAYLOAD_BYTES, len(payload)
     packet = PublishPacket(topic(connection), payload, qos=QoS.AT_LEAST_ONCE, packet_id=1).write()
     table = np.tile(np.frombuffer(packet, np.uint8), (count, 1))
-    # Every message has its own packet id and its own sequence (five bytes of varint from 1 << 28 on).
-    packet_id = (np.arange(count) % 65535 + 1).astype(">u2").view(np.uint8).reshape(count, 2)
+    number = np.arange(count)
     at = 4 + len(topic(connection))
-    table[:, at : at + 2] = packet_id
-    sequence_at = packet.index(b"\x18" + _varint(1 << 28)) + 1
-    sequence = (1 << 28) + np.arange(count)
-    for i in range(4):
-        table[:, sequence_at + i] = (sequence >> 7 * i) & 0x7F | 0x80
-    table[:, sequence_at + 4] = sequence >> 28
+    table[:, at : at + 2] = _digits(number % 65535 + 1, ">u2")
+    _write_varint(table, packet, b"\x18", SEQUENCE_FIRST, number)
+    sim, turn = number % (SIM_COUNT // CONNECTION_COUNT), number // (SIM_COUNT // CONNECTION_COUNT)
+    at = packet.index(b"\x09" + sim_first.to_bytes(8, "little")) + 1
+    table[:, at : at + 8] = _digits(sim_first + sim, "<u8")
+    _write_varint(table, packet, b"\x40", DOWNLINK_FIRST_BYTES, turn * 100_000 + sim)
     return table.tobytes(), len(packet)
+
+
+def _digits(number: np.ndarray, form: str) -> np.ndarray:
+    return number.astype(form).view(np.uint8).reshape(len(number), -1)
+
+
+def _write_varint(
+    table: np.ndarray, packet: bytes, tag: bytes, first: int, added: np.ndarray
+) -> None:
+    """Write first + added into every packet, where the pattern has `first` in five bytes behind a tag."""
+    at = packet.index(tag + _varint(first)) + 1
+    value = first + added
+    assert first >> 28, "shorter than five bytes"
+    assert not value[-1] >> 35, "longer than five bytes"
+    for i in range(4):
+        table[:, at + i] = (value >> 7 * i) & 0x7F | 0x80
+    table[:, at + 4] = value >> 28
 
 
 def _varint(value: int) -> bytes:
@@ -110,11 +134,11 @@ async def main() -> None:
         await loop.create_connection(lambda p=publisher: p, "127.0.0.1", port)
         await publisher.connected
         publishers.append(publisher)
-    start = time.perf_counter()
+    start = time.monotonic()
     for publisher in publishers:
         publisher.push()
     await asyncio.gather(*(publisher.done for publisher in publishers))
-    print(time.perf_counter() - start)
+    print(json.dumps([start, time.monotonic() - start]))
 
 
 if __name__ == "__main__":
