@@ -11,8 +11,16 @@ from phusong.kernels.columns import INT_MISSING, Int, Int64Column
 from phusong.kernels.days import DAY_MS, TIME_MAX_MS
 from phusong.kernels.jit_uncounted import uncounted_kernel
 from phusong.kernels.meter_amounts import Owner, add_interval, weigh_day, weigh_days
-from phusong.kernels.meter_chain import Reading
-from phusong.kernels.meter_land import COUNTED, DUPLICATE, STALE, land, raise_top, touch_rows
+from phusong.kernels.meter_land import (
+    COUNTED,
+    DUPLICATE,
+    STALE,
+    WENT_BACK,
+    land,
+    raise_top,
+    touch_rows,
+)
+from phusong.kernels.meter_nodes import Reading
 from phusong.kernels.meter_rows import (
     B_AGE,
     B_DAY,
@@ -53,8 +61,10 @@ from phusong.kernels.meter_tables import (
     D_MARKS,
     HAS_READING,
     N_NEXT,
+    NODE_COUNT_MAX,
     NONE,
     S_HEAD,
+    S_NODE_COUNT,
     S_SIM,
     S_WAIT_TAIL,
     W_DOWN,
@@ -133,6 +143,8 @@ def add_row(t: Tables, line: Int64Column) -> Int:
     if line[B_MARKS] & IS_DELTA:
         return add_delta(t, line)
     session = line[B_OWNER]
+    if t.sessions[session, S_NODE_COUNT] >= NODE_COUNT_MAX:
+        return np.int64(WENT_BACK)
     is_zero_rated = bool(line[B_MARKS] & IS_ZERO_RATED)
     owner = Owner(t.sessions[session, S_SIM], line[B_SOURCE], is_zero_rated)
     reading = Reading(

@@ -5,16 +5,14 @@ import numpy as np
 from phusong.kernels.columns import INT_MISSING, Int, Int64Column
 from phusong.kernels.jit_uncounted import uncounted_kernel
 from phusong.kernels.meter_amounts import Owner, weigh_days
-from phusong.kernels.meter_chain import (
+from phusong.kernels.meter_chain import add_node, join_reading, recount_from, top_of
+from phusong.kernels.meter_nodes import (
     START_JITTER_MS,
     Reading,
-    add_node,
-    join_reading,
     life_of,
+    link_node,
     node_of,
     own_day,
-    recount_from,
-    top_of,
 )
 from phusong.kernels.meter_rows import (
     B_DAY,
@@ -36,6 +34,7 @@ from phusong.kernels.meter_tables import (
     D_ZERO_RATED,
     EFFECTIVE,
     EMPTY_TIME,
+    LIFE_UNKNOWN,
     N_BASE_BYTES,
     N_DAY,
     N_HI_DOWN,
@@ -64,7 +63,7 @@ def touch_rows(
 ) -> Int:
     """Look at what the next rows of a batch will use, a table at a time; return a sum that means nothing.
 
-    Each look-up waits for memory; side by side they wait together (240 → 110 ns a row at 1 M SIMs).
+    Each look-up waits for memory; side by side they wait together (290 → 130 ns a row at 1 M SIMs).
     """
     last = min(first + BLOCK_ROWS, len(batch))
     seen = np.int64(0)
@@ -159,8 +158,37 @@ def went_back(t: Tables, node: Int, reading: Reading) -> bool:
 
 
 @uncounted_kernel
+def land_on_new_day(t: Tables, owner: Owner, session: Int, reading: Reading) -> bool:
+    """Take in the first reading of a counter, or the first of a later day that is not lower; return whether it was one.
+
+    What `land` does with it, without looking for what cannot be there (0.6 → 0.2 µs for a new counter).
+    """
+    tail = t.sessions[session, S_TAIL]
+    life = reading.life_ms if reading.life_ms != INT_MISSING else LIFE_UNKNOWN
+    if tail != NONE:
+        life = t.nodes[tail, N_LIFE]
+        top, _, top_time = top_of(t, tail)
+        is_later = t.nodes[tail, N_DAY] < reading.day and top_time < reading.time_ms
+        if not is_later or reading.up + reading.down < top:
+            return False
+        if reading.life_ms == INT_MISSING:
+            if life > reading.time_ms:
+                return False
+        elif abs(life - reading.life_ms) > START_JITTER_MS:
+            return False
+    node = link_node(t, session, EFFECTIVE, tail, NONE, life, reading.day)
+    own_day(t, owner, node)
+    join_reading(t, node, reading)
+    first = recount_from(t, owner, node)
+    weigh_days(t, owner.sim, first, reading.time_ms)
+    return True
+
+
+@uncounted_kernel
 def land(t: Tables, owner: Owner, session: Int, reading: Reading) -> Int:
     """Take in a reading whose value is known; return COUNTED, DUPLICATE, STALE or WENT_BACK."""
+    if land_on_new_day(t, owner, session, reading):
+        return np.int64(COUNTED)
     life = life_of(t, session, reading)
     node = node_of(t, session, EFFECTIVE, life, reading.day)
     own_day(t, owner, node)

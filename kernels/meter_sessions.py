@@ -24,10 +24,12 @@ from phusong.kernels.meter_tables import (
     BLOCK_ROWS,
     NONE,
     S_EPOCH,
+    S_NODE_COUNT,
     S_SESSION_KEY,
     S_SIM,
     S_SOURCE,
     S_SUBSCRIBER,
+    S_WAIT_COUNT,
     S_ZERO_RATED,
 )
 from phusong.kernels.reject import TAKEN
@@ -100,6 +102,8 @@ def session_of(
     session[S_SOURCE] = line[B_SOURCE]
     session[S_EPOCH] = line[B_EPOCH]
     session[S_ZERO_RATED] = zero_rated
+    session[S_NODE_COUNT] = 0
+    session[S_WAIT_COUNT] = 0
     return np.int64(count)
 
 
@@ -116,7 +120,7 @@ def find_sessions(
 
     New sessions hold, as their SIM, the row of the batch that named them first. hashed: int64[BLOCK_ROWS], to work in.
     A block at a time, slots and rows are looked at before they are used: the misses of a block then overlap
-    instead of waiting for each other (240 → 100 ns a row at 1 M SIMs).
+    instead of waiting for each other.
     """
     assert len(sessions) >= count + len(batch)
     mask = len(slots) - 1

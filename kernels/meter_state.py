@@ -90,13 +90,13 @@ class Meter:
         batch = np.empty((len(reason), BATCH_WIDTH), np.int64)
         rows = UsageRows(source, time_ms, time_flag, received_time_ms, is_repeated)
         write_rows(readings, rows, batch)
-        self._find_sessions(batch, operator, reason)
         is_delta = (readings.counter_kind == COUNTER_KIND_DELTA) & (reason == TAKEN) & ~is_repeated
         if is_delta.any():
             batch[is_delta, B_OWNER] = self._sims_of(
                 readings.subscriber_key[is_delta], operator[is_delta]
             )
         self._grow("sources", int(source.max()) + 1)
+        self._find_sessions(batch, operator, reason)
         done = 0
         while True:
             done = add_usage(self.tables, batch, done, reason)

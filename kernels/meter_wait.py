@@ -11,16 +11,9 @@ from phusong.kernels.columns import INT_MISSING, Int
 from phusong.kernels.days import ict_day
 from phusong.kernels.jit_uncounted import uncounted_kernel
 from phusong.kernels.meter_amounts import Owner, weigh_days
-from phusong.kernels.meter_chain import (
-    Reading,
-    add_node,
-    base_of,
-    join_reading,
-    life_of,
-    node_of,
-    own_day,
-)
+from phusong.kernels.meter_chain import add_node, base_of, join_reading
 from phusong.kernels.meter_land import COUNTED, DUPLICATE, WENT_BACK, land
+from phusong.kernels.meter_nodes import Reading, life_of, node_of, own_day
 from phusong.kernels.meter_tables import (
     C_WAIT,
     EFFECTIVE,
@@ -44,6 +37,7 @@ from phusong.kernels.meter_tables import (
     NONE,
     S_EXACT_HEAD,
     S_HEAD,
+    S_WAIT_COUNT,
     S_WAIT_HEAD,
     S_WAIT_TAIL,
     S_WAIT_TIME,
@@ -59,6 +53,7 @@ from phusong.kernels.meter_tables import (
     W_UP_HIGH,
     W_VALUE_DOWN,
     W_VALUE_UP,
+    WAIT_COUNT_MAX,
     Tables,
 )
 
@@ -252,9 +247,12 @@ def land_exact(t: Tables, owner: Owner, session: Int, reading: Reading) -> Int:
     life = life_of(t, session, reading)
     exact = node_of(t, session, EXACT, life, reading.day)
     join_reading(t, exact, reading)
-    if reading.time_ms > t.sessions[session, S_WAIT_TIME]:
-        return land(t, owner, session, reading)
     status = land(t, owner, session, reading)
+    if (
+        reading.time_ms > t.sessions[session, S_WAIT_TIME]
+        or t.sessions[session, S_WAIT_COUNT] >= WAIT_COUNT_MAX
+    ):
+        return status
     touched = infer_again(t, owner, session)
     weigh_days(t, owner.sim, touched, reading.time_ms)
     return status
@@ -272,10 +270,15 @@ def land_wait(t: Tables, owner: Owner, session: Int, wait: Int, reading: Reading
     t.waits[wait, W_LIFE] = life
     if reading.life_ms == INT_MISSING and life != LIFE_UNKNOWN:
         t.waits[wait, W_ORDER] -= life
+    tail = t.sessions[session, S_WAIT_TAIL]
     is_latest = reading.time_ms >= t.sessions[session, S_WAIT_TIME]
+    if t.sessions[session, S_WAIT_COUNT] >= WAIT_COUNT_MAX:
+        if not is_latest or is_before(t, wait, tail):
+            return np.int64(WENT_BACK)
     if not insert_wait(t, session, wait):
         return DUPLICATE
     t.used[C_WAIT] += 1
+    t.sessions[session, S_WAIT_COUNT] += 1
     if is_latest and t.sessions[session, S_WAIT_TAIL] == wait:
         if not resolve(t, session, wait):
             return WENT_BACK
