@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import aiomqtt
 
@@ -34,9 +35,15 @@ GRPC_ROWS = 1000
 
 @contextlib.contextmanager
 def doors(folder):
-    """Run the doors in a process of their own; yield their ports and a list that gets what they counted."""
-    command = [sys.executable, str(HERE / "doors_server.py"), str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    """Run the doors in a process of their own, with an empty journal that goes with it.
+
+    Yields their ports and a list that gets what they counted.
+    """
+    command = [sys.executable, str(HERE / "doors_server.py")]
+    with (
+        TemporaryDirectory(dir=folder) as data,
+        subprocess.Popen([*command, data], stdout=subprocess.PIPE, text=True) as process,
+    ):
         counted = []
         yield (*json.loads(process.stdout.readline()), counted)
         process.send_signal(signal.SIGTERM)
@@ -49,7 +56,6 @@ def broker(folder):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder.mkdir()
     config = folder / "mosquitto.conf"
     config.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
@@ -65,16 +71,16 @@ def broker(folder):
 
 
 def test_doors(report, tmp_path, load):
-    def seconds(folder):
+    def seconds():
         with (
-            doors(folder) as (port, _, counted),
+            doors(tmp_path) as (port, _, counted),
             load("mqtt", port, DOORS_MESSAGE_COUNT) as times,
         ):
             seconds = times()[1]
         assert counted[0] == DOORS_MESSAGE_COUNT, "every message is on disk and accepted once"
         return seconds
 
-    rounds = [seconds(tmp_path / str(number)) for number in range(ROUND_COUNT)]
+    rounds = [seconds() for _ in range(ROUND_COUNT)]
     report(
         GROUP,
         DOORS_MESSAGE_COUNT,
@@ -85,8 +91,8 @@ def test_doors(report, tmp_path, load):
 
 
 def test_mosquitto_and_mosquitto_sub(report, tmp_path, load):
-    def seconds(folder):
-        with broker(folder) as port:
+    def seconds():
+        with broker(tmp_path) as port:
             command = ["mosquitto_sub", "-p", str(port), "-V", "mqttv5", "-q", "1", "-t", TOPICS]
             command += ["-C", str(BROKER_MESSAGE_COUNT), "-F", "x"]
             with subprocess.Popen(command, stdout=subprocess.DEVNULL) as subscriber:
@@ -96,7 +102,7 @@ def test_mosquitto_and_mosquitto_sub(report, tmp_path, load):
                     end = time.monotonic()
                     return end - times()[0]
 
-    rounds = [seconds(tmp_path / str(number)) for number in range(ROUND_COUNT)]
+    rounds = [seconds() for _ in range(ROUND_COUNT)]
     report(
         GROUP,
         BROKER_MESSAGE_COUNT,
@@ -121,11 +127,11 @@ def test_mosquitto_and_aiomqtt(report, tmp_path, load):
                 end = time.monotonic()
                 return end - times()[0]
 
-    def seconds(folder):
-        with broker(folder) as port:
+    def seconds():
+        with broker(tmp_path) as port:
             return asyncio.run(count_messages(port))
 
-    rounds = [seconds(tmp_path / str(number)) for number in range(ROUND_COUNT)]
+    rounds = [seconds() for _ in range(ROUND_COUNT)]
     report(
         GROUP,
         AIOMQTT_MESSAGE_COUNT,
@@ -139,13 +145,13 @@ def test_grpc(report, tmp_path, load):
     """Every batch is another one, with another sequence: none is a repeat."""
     rows = GRPC_CALL_COUNT * GRPC_ROWS
 
-    def seconds(folder):
-        with doors(folder) as (_, port, counted), load("grpc", port, GRPC_CALL_COUNT) as times:
+    def seconds():
+        with doors(tmp_path) as (_, port, counted), load("grpc", port, GRPC_CALL_COUNT) as times:
             seconds = times()[1]
         assert counted[0] == rows, "every row is on disk and accepted once"
         return seconds
 
-    rounds = [seconds(tmp_path / str(number)) for number in range(ROUND_COUNT)]
+    rounds = [seconds() for _ in range(ROUND_COUNT)]
     report("doors: gRPC, 1000 rows a call", rows, rounds, until="receipt after fsync")
 
 
@@ -153,13 +159,13 @@ def test_disk(report, tmp_path):
     """What the disk allows: 1 MiB and fsync, over and over."""
     block = bytes(1 << 20)
 
-    def seconds(path):
+    def seconds():
         start = time.monotonic()
-        with path.open("wb", buffering=0) as file:
+        with (tmp_path / "block").open("wb", buffering=0) as file:
             for _ in range(100):
                 file.write(block)
                 os.fdatasync(file.fileno())
         return time.monotonic() - start
 
-    rounds = [seconds(tmp_path / str(number)) for number in range(ROUND_COUNT)]
+    rounds = [seconds() for _ in range(ROUND_COUNT)]
     report("doors: disk, MiB with fdatasync", 100, rounds)

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROUND_COUNT = 3
 MQTT_MESSAGE_COUNT = 2_000_000
@@ -25,12 +26,18 @@ SAMPLE = re.compile(rb"^phusong_verifier_(\w+)_rows_total\{.*\} (\S+)$", re.MULT
 
 @contextmanager
 def service(folder):
-    """Run `phusong serve` on free ports; yield its ready line."""
-    command = [str(Path(sys.executable).parent / "phusong"), "serve", "--data", str(folder)]
+    """Run `phusong serve` on free ports, with an empty journal that goes with it; yield its ready line."""
+    command = [str(Path(sys.executable).parent / "phusong"), "serve"]
     command += ["--mqtt-port", "0", "--grpc-port", "0", "--http-port", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+    with (
+        TemporaryDirectory(dir=folder) as data,
+        subprocess.Popen(
+            [*command, "--data", data],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process,
+    ):
         yield json.loads(process.stdout.readline())
         process.send_signal(signal.SIGTERM)
 
@@ -59,9 +66,9 @@ def seconds_until_counted(http_port, count, times):
 def measured(tmp_path, load, name, count, rows):
     """Return the seconds of every round, each with a service and a journal of its own."""
     rounds = []
-    for number in range(ROUND_COUNT):
+    for _ in range(ROUND_COUNT):
         with (
-            service(tmp_path / str(number)) as address,
+            service(tmp_path) as address,
             load(name, address[f"{name}_port"], count) as times,
         ):
             rounds.append(seconds_until_counted(address["http_port"], rows, times))
