@@ -94,7 +94,11 @@ def explain_one(out: Console, document: dict[str, Any]) -> None:
 
 
 def volume(count: int) -> str:
-    """Return bytes with a unit that cannot be mistaken: GiB is 2³⁰."""
+    """Return bytes with a unit that cannot be mistaken: GiB is 2³⁰. Small volumes are shown whole."""
+    if count < 2**20:
+        return f"{count:,} B"
+    if count < 2**30:
+        return f"{count / 2**20:.1f} MiB"
     return f"{count / 2**30:.3f} GiB"
 
 
@@ -102,10 +106,7 @@ def quota_table(document: dict[str, Any]) -> None:
     """Print the SIMs that used most, and the sums that must reconcile."""
     out = console()
     quota = document["quota_bytes"]
-    title = (
-        f"Dung lượng miễn phí · Free volume, {document['day']} (giờ Việt Nam): {quota:,} bytes"
-        f" = {quota / 2**30:g} GiB = {quota / 10**9:.3f} GB; resets 24:00"
-    )
+    title = f"Dung lượng miễn phí · Free volume, {document['day']}: {quota / 2**30:g} GiB, resets 24:00 ICT"
     table = Table(title=title, title_style="bold", header_style="bold")
     table.add_column("SIM")
     for heading in ("Used", "Zero-rated", "Indeterminate", "% of quota"):
@@ -129,6 +130,10 @@ def quota_table(document: dict[str, Any]) -> None:
     for state, count in Counter(row["state"] for row in sims).most_common():
         out.print(Text.assemble(f"{count:>8,}  ", status_text(state)))
     totals = document["totals"]
+    out.print(
+        f"4 GB read as {quota:,} bytes: {totals['sims_at_quota']:,} SIMs reach it; read as 4,000,000,000:"
+        f" {totals['sims_at_4_decimal_gigabytes']:,}"
+    )
     parts = " + ".join(
         f"{totals[name]:,} {name}"
         for name in ("counted", "duplicate", "stale", "rejected", "quarantined")
