@@ -7,17 +7,17 @@ import numpy as np
 from phusong.kernels.columns import Int64Column
 from phusong.kernels.frame import PayloadKind, Route, encode_route
 from phusong.kernels.reject import TAKEN, Reject
-from phusong.kernels.route_names import refusal_of_route
+from phusong.kernels.route_names import (
+    LABEL_OPERATOR_COUNT_MAX,
+    OPERATOR_OTHER,
+    refusal_of_route,
+)
 from phusong.kernels.wire.text import text_hash
 
 Sources = frozenset[tuple[str, str]]
 
 # About 1 KiB each: a million SIMs that send for themselves, four times over.
 ROUTE_COUNT_MAX = 1 << 22
-
-# Metric labels are for Prometheus, which keeps a series for each: operators past these are counted as "other".
-LABEL_OPERATOR_COUNT_MAX = 64
-OPERATOR_OTHER = "other"
 
 
 class TooManyRoutes(Exception):

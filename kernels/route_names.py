@@ -11,6 +11,10 @@ from phusong.kernels.reject import TAKEN, Reject
 # The rule of telemetry.proto for operators and sources.
 SLUG = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
 
+# Metric labels are for Prometheus, which keeps a series for each: operators past these are counted as "other".
+LABEL_OPERATOR_COUNT_MAX = 64
+OPERATOR_OTHER = "other"
+
 
 def is_slug(name: str) -> bool:
     """Tell whether a name may be an operator or a source."""

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from phusong.kernels.days import ict_day
 from phusong.verifier.journal import JournalReader
+from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.decisions import decision_message
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.replay import build_state
 from phusong.verifier.snapshot import is_complete, write_snapshot
-from phusong.verifier.state import Horizon, RegistriesChanged, State
+from phusong.verifier.state import RegistriesChanged, State
 from phusong.verifier.status import Judgement, VerifierStatus, judge, row_counts
 from phusong.verifier.warm import warm_up
 

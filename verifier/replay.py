@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from phusong.verifier.journal import JournalReader, Position
+from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import RegistryHistory, read_registries
 from phusong.verifier.snapshot import read_snapshot
-from phusong.verifier.state import Horizon, RegistriesChanged, State, new_state
+from phusong.verifier.state import RegistriesChanged, State, new_state
 
 Progress = Callable[[int, int], None]
 

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from phusong.kernels.jit import kernel_digest
 from phusong.verifier.journal import JournalReader, Position
 from phusong.verifier.names import Names
+from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import RegistryHistory, read_registries
-from phusong.verifier.state import Horizon, State, new_state
+from phusong.verifier.state import State, new_state
 from phusong.verifier.tallies import RouteKey, Tallies
 
 FORMAT = 1
@@ -123,6 +124,7 @@ def _restore(
             {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
         )
     state.position = Position(meta["sequence"], bytes.fromhex(meta["chain"]))
+    state.used = state.position
     state.time_max_ms, state.received_max_ms = meta["time_max_ms"], meta["received_max_ms"]
     for operator in meta["operators"]:
         state.operators.row_of(operator)

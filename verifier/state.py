@@ -6,14 +6,11 @@ with that horizon: rows beyond it are not counted at all.
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from phusong.kernels.clock import place_times
 from phusong.kernels.columns import (
     INT_MISSING,
-    BoolColumn,
     CellReports,
     Int64Column,
     SignalReadings,
@@ -35,14 +32,19 @@ from phusong.verifier.coverage.records import SiteVerdict
 from phusong.verifier.coverage.state import CoverageState
 from phusong.verifier.journal import Position, StoredFrame
 from phusong.verifier.names import Names
-from phusong.verifier.opened import OpenedFrame, open_frame
+from phusong.verifier.opened import BATCH_KINDS, OpenedFrame, open_frame
+from phusong.verifier.placing import (
+    Horizon,
+    PayloadFacts,
+    PlacedRows,
+    Readings,
+    rows_within,
+)
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.quota.state import QuotaState
 from phusong.verifier.registry.entries import RegistryHistory
 from phusong.verifier.registry.known import KnownRegistries
 from phusong.verifier.tallies import Refusals, RouteKey, Tallies, join_refusals, no_refusals
-
-Readings = TypeVar("Readings", SignalReadings, UsageReadings, CellReports)
 
 ROW_KINDS = {
     SignalReadings: RowKind.ROW_KIND_SIGNAL,
@@ -51,36 +53,14 @@ ROW_KINDS = {
 }
 
 
+NO_USAGE_KINDS = (RowKind.ROW_KIND_SIGNAL, RowKind.ROW_KIND_CELL)
+NAMELESS_SOURCE = "/"
+# Of a route: source, operator, key, whether it is an import, whether its source is unknown.
+ROUTE_FACT_COUNT = 5
+
+
 class RegistriesChanged(Exception):
     """What past rows were judged by has a newer version: the state must be built again."""
-
-
-class Horizon(NamedTuple):
-    """Up to when events are judged, and by when they must have arrived; None is without bound."""
-
-    as_of_ms: int | None = None
-    known_at_ms: int | None = None
-
-
-class PlacedRows(NamedTuple):
-    """Per row: when it arrived, the time it counts under, and whether its batch came before."""
-
-    received_time_ms: Int64Column
-    time_ms: Int64Column
-    time_flag: Int64Column
-    is_repeated: BoolColumn
-
-
-class PayloadFacts(NamedTuple):
-    """Per payload of a frame, what its rows need to know."""
-
-    is_repeated: BoolColumn
-    is_imported: BoolColumn
-    has_sequence: BoolColumn
-    source: Int64Column
-    operator: Int64Column
-    key: Int64Column  # by which its rows are tallied, a place in `keys`
-    keys: list[RouteKey]
 
 
 @dataclass(slots=True)
@@ -92,9 +72,9 @@ class State:
     quota: QuotaState
     horizon: Horizon = field(default_factory=Horizon)
     position: Position = field(default_factory=Position)
-    operators: Names = field(
-        default_factory=Names
-    )  # shared with `quota`, which names them in decisions
+    used: Position = field(default_factory=Position)  # the last frame within the horizon
+    # Shared with `quota`, which names them in decisions.
+    operators: Names = field(default_factory=Names)
     sources: Names = field(default_factory=Names)
     windows: SequenceWindows = field(default_factory=SequenceWindows)
     cells: CellState = field(default_factory=CellState)
@@ -118,6 +98,8 @@ class State:
             self._add_cells(opened, facts),
         ]
         self.position = stored.position
+        if self.horizon.knows(stored.received_time_ms):
+            self.used = stored.position
         return join_refusals(refusals)
 
     def verdicts(self, as_of_ms: int) -> list[SiteVerdict]:
@@ -127,18 +109,18 @@ class State:
     def _judge_payloads(self, opened: OpenedFrame) -> PayloadFacts:
         payloads = opened.decoded.payloads
         keys: dict[RouteKey, int] = {}
-        of_route = [
-            (
+        of_route = np.zeros((len(opened.routes), ROUTE_FACT_COUNT), np.int64)
+        for place, route in enumerate(opened.routes):
+            if route.kind in BATCH_KINDS:
                 # Slugs hold no "/", so the joined text is one source of one operator and no other.
-                self.sources.row_of(f"{route.operator}/{route.source}"),
-                self.operators.row_of(route.operator),
-                keys.setdefault(RouteKey(route.operator, route.transport), len(keys)),
-                route.transport == Transport.IMPORT,
-                not self.registries.knows_source(route, opened.frame.sequence),
-            )
-            for route in opened.routes
-        ]
-        columns = np.array(of_route, np.int64).reshape(len(of_route), 5).T
+                of_route[place] = (
+                    self.sources.row_of(f"{route.operator}/{route.source}"),
+                    self.operators.row_of(route.operator),
+                    keys.setdefault(self.tallies.key_of(route), len(keys)),
+                    route.transport == Transport.IMPORT,
+                    not self.registries.knows_source(route, opened.frame.sequence),
+                )
+        columns = of_route.T
         source, operator, key, is_imported, is_unknown = columns[:, opened.route]
         payloads.reject[(is_unknown != 0) & (payloads.reject == TAKEN)] = Reject.UNKNOWN_SOURCE
         is_repeated = np.zeros(len(payloads.reject), np.bool_)
@@ -160,9 +142,21 @@ class State:
     def _refuse_payloads(self, opened: OpenedFrame) -> Refusals:
         refused = np.flatnonzero(opened.decoded.payloads.reject != TAKEN)
         reason = opened.decoded.payloads.reject[refused]
-        counts = Counter(zip(opened.route[refused].tolist(), reason.tolist(), strict=True))
-        for (route, why), count in counts.items():
-            self._count_refused(opened, opened.routes[route], why, count)
+        payloads = opened.decoded.payloads
+        # A refused batch of which we can see that it held no usage is none of the quota's.
+        is_other = (payloads.signal_count + payloads.cell_count > 0) & (payloads.usage_count == 0)
+        counts = Counter(
+            zip(
+                opened.route[refused].tolist(),
+                reason.tolist(),
+                is_other[refused].tolist(),
+                strict=True,
+            )
+        )
+        for (route, why, is_no_usage), count in counts.items():
+            self._count_refused(opened.routes[route], why, count)
+            if not is_no_usage:
+                self._reject_usage(opened, opened.routes[route], count)
         zeros = np.zeros(len(refused), np.int64)
         return Refusals(opened.envelope[refused], zeros, zeros, reason)
 
@@ -214,26 +208,10 @@ class State:
     def _rows_in_horizon(
         self, opened: OpenedFrame, facts: PayloadFacts, readings: Readings
     ) -> tuple[Readings, PlacedRows]:
-        """Return the rows of readable payloads inside the horizon, and when they count."""
-        is_readable = opened.decoded.payloads.reject[readings.payload_row] == TAKEN
-        if not is_readable.all():
-            readings = rows_where(readings, is_readable)
-        placed = _place(opened, facts, readings)
-        limit_ms, known_ms = self.horizon
-        if limit_ms is not None or known_ms is not None:
-            inside = (placed.time_ms <= (2**62 if limit_ms is None else limit_ms)) & (
-                placed.received_time_ms <= (2**62 if known_ms is None else known_ms)
-            )
-            if not inside.all():
-                self.beyond_count += int(np.count_nonzero(~inside))
-                readings = rows_where(readings, inside)
-                placed = PlacedRows(
-                    placed.received_time_ms[inside],
-                    placed.time_ms[inside],
-                    placed.time_flag[inside],
-                    placed.is_repeated[inside],
-                )
+        readings, placed, beyond_count = rows_within(opened, facts, readings, self.horizon)
+        self.beyond_count += beyond_count
         if len(placed.time_ms):
+            self.used = opened.frame.position
             self.time_max_ms = max(self.time_max_ms, int(placed.time_ms.max()))
             self.received_max_ms = max(self.received_max_ms, int(placed.received_time_ms.max()))
         return readings, placed
@@ -258,7 +236,7 @@ class State:
     def _add_others(self, opened: OpenedFrame) -> Refusals:
         """Count what could not be read as a batch; note decisions and registries."""
         refused: list[tuple[int, int, int, int]] = []
-        counts: Counter[tuple[Route, int]] = Counter()
+        counts: Counter[tuple[Route, int, bool]] = Counter()
         for other in opened.others:
             match other.route.kind:
                 case PayloadKind.REGISTRY:
@@ -269,15 +247,17 @@ class State:
                     row = FileRow.FromString(other.payload)
                     reason = int(Reject[row.reason])
                     refused.append((other.envelope, row.kind, row.line, reason))
-                    counts[other.route, reason] += 1
+                    counts[other.route, reason, row.kind in NO_USAGE_KINDS] += 1
                 case PayloadKind.UNREADABLE:
                     reason = refusal_of_route(other.route)
                     refused.append((other.envelope, 0, 0, reason))
-                    counts[other.route, reason] += 1
+                    counts[other.route, reason, False] += 1
                 case _:  # acknowledgements concern the collector's board only
                     pass
-        for (route, why), count in counts.items():
-            self._count_refused(opened, route, why, count)
+        for (route, why, is_no_usage), count in counts.items():
+            self._count_refused(route, why, count)
+            if not is_no_usage:
+                self._reject_usage(opened, route, count)
         if not refused:
             return no_refusals()
         return Refusals(*np.array(refused, np.int64).T.copy())
@@ -290,13 +270,18 @@ class State:
             raise RegistriesChanged(f"sequence {frame.sequence} changes the sites or the policy")
         self.coverage = CoverageState(self.registries.sites, self.registries.policy)
 
-    def _count_refused(self, opened: OpenedFrame, route: Route, reason: int, count: int) -> None:
-        """Count payloads or file rows that were never rows of ours, under the day they arrived."""
-        self.tallies.add_refused(RouteKey(route.operator, route.transport), reason, count)
-        known_at_ms = self.horizon.known_at_ms
-        if known_at_ms is None or opened.frame.received_time_ms <= known_at_ms:
-            source = self.sources.row_of(f"{route.operator}/{route.source}")
-            self.quota.add_rejected(source, int(ict_day(opened.frame.received_time_ms)), count)
+    def _count_refused(self, route: Route, reason: int, count: int) -> None:
+        """Count payloads or file rows that were never rows of ours."""
+        self.tallies.add_refused(self.tallies.key_of(route), reason, count)
+
+    def _reject_usage(self, opened: OpenedFrame, route: Route, count: int) -> None:
+        """Account for what may have been usage readings, under the day it arrived: the sums must reconcile."""
+        if self.horizon.knows(opened.frame.received_time_ms):
+            # Names that are none are not remembered: they are as many as somebody cares to make up.
+            is_named = route.kind != PayloadKind.UNREADABLE
+            name = f"{route.operator}/{route.source}" if is_named else NAMELESS_SOURCE
+            day = int(ict_day(opened.frame.received_time_ms))
+            self.quota.add_rejected(self.sources.row_of(name), day, count)
 
 
 def new_state(history: RegistryHistory, horizon: Horizon, settings: QuotaSettings) -> State:
@@ -310,31 +295,3 @@ def new_state(history: RegistryHistory, horizon: Horizon, settings: QuotaSetting
         horizon=horizon,
         operators=operators,
     )
-
-
-def rows_where(readings: Readings, mask: BoolColumn) -> Readings:
-    """Return the rows for which the mask is true."""
-    columns: Any = (column[mask] for column in readings)
-    return type(readings)(*columns)
-
-
-def _place(opened: OpenedFrame, facts: PayloadFacts, readings: Readings) -> PlacedRows:
-    """Work out when rows arrived and under which time they count.
-
-    A live row arrived with its frame. An imported row arrived when its importer says; where it does not
-    say, its clock cannot be checked, and for the horizon it arrived with its frame.
-    """
-    is_imported = facts.is_imported[readings.payload_row]
-    arrived = np.where(is_imported, readings.received_time_ms, opened.frame.received_time_ms)
-    time_ms = np.empty(len(arrived), np.int64)
-    time_flag = np.empty(len(arrived), np.int64)
-    place_times(
-        readings.observed_time_ms,
-        arrived,
-        readings.reporting_delay_ms,
-        is_imported,
-        time_ms,
-        time_flag,
-    )
-    received = np.where(arrived == INT_MISSING, opened.frame.received_time_ms, arrived)
-    return PlacedRows(received, time_ms, time_flag, facts.is_repeated[readings.payload_row])

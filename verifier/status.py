@@ -4,7 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from phusong.kernels.days import ict_day
+from phusong.kernels.plmn import OPERATORS
 from phusong.kernels.reject import reason_name
+from phusong.kernels.route_names import OPERATOR_OTHER
 from phusong.verifier.quota.decisions import day_text
 from phusong.verifier.quota.reporting import day_totals
 from phusong.verifier.state import State
@@ -57,7 +59,12 @@ def row_counts(state: State) -> RowCounts:
 
 def judge(state: State, as_of_ms: int) -> Judgement:
     """Return how many sites stand at each verdict, and how many SIMs in each state today."""
-    sites = Counter((row.list, row.operator, str(row.verdict)) for row in state.verdicts(as_of_ms))
+    # A serving network can be any that somebody claims to have heard: those nobody expects share one label.
+    expected = set(OPERATORS).union(*(site.operators for site in state.coverage.sites.sites))
+    sites = Counter(
+        (row.list, row.operator if row.operator in expected else OPERATOR_OTHER, str(row.verdict))
+        for row in state.verdicts(as_of_ms)
+    )
     today = int(ict_day(as_of_ms))
     totals = day_totals(state.quota.meter, today)
     return Judgement(

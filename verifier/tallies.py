@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from phusong.kernels.columns import BoolColumn, Int64Column
+from phusong.kernels.frame import PayloadKind, Route
 from phusong.kernels.reject import TAKEN, Reject
+from phusong.kernels.route_names import LABEL_OPERATOR_COUNT_MAX, OPERATOR_OTHER
 
 # A row of a batch that had come before; no reason has this number.
 DUPLICATE = max(Reject) + 1
@@ -55,6 +57,20 @@ class Tallies:
     taken: Counter[RouteKey] = field(default_factory=Counter)
     duplicate: Counter[RouteKey] = field(default_factory=Counter)
     refused: Counter[tuple[RouteKey, int]] = field(default_factory=Counter)
+    _operators: set[str] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Remember which operators have counts of their own."""
+        self._operators = {key.operator for key in self.received}
+
+    def key_of(self, route: Route) -> RouteKey:
+        """Return by which a route's rows are counted: its operator while there are few, and never a made-up name."""
+        operator = "" if route.kind == PayloadKind.UNREADABLE else route.operator
+        if operator not in self._operators:
+            if len(self._operators) >= LABEL_OPERATOR_COUNT_MAX:
+                operator = OPERATOR_OTHER
+            self._operators.add(operator)
+        return RouteKey(operator, route.transport)
 
     def add(
         self,
@@ -89,6 +105,7 @@ class Tallies:
         self.taken.update(other.taken)
         self.duplicate.update(other.duplicate)
         self.refused.update(other.refused)
+        self._operators |= {key.operator for key in self.received}
 
     def refused_by_reason(self) -> Counter[int]:
         """Return how many payloads and rows were refused for each reason."""

@@ -11,9 +11,10 @@ from phusong.kernels.frame import (
 )
 from phusong.v1.telemetry_pb2 import Batch, CellReport, Rat, SignalReading, UsageReading
 from phusong.verifier.journal import StoredFrame
+from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import RegistryHistory, Version
-from phusong.verifier.state import Horizon, new_state
+from phusong.verifier.state import new_state
 
 # A site around the one reading, so that it is located, binned and judged.
 SITES = (

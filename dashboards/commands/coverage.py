@@ -23,7 +23,8 @@ from phusong.dashboards.commands.options import (
 from phusong.dashboards.commands.replaying import state_of
 from phusong.dashboards.commands.version import software
 from phusong.verifier.coverage.records import SiteVerdict, Verdict
-from phusong.verifier.state import Horizon, State
+from phusong.verifier.placing import Horizon
+from phusong.verifier.state import State
 
 EPILOG = "Exit status: 0 fine, 1 failed, 2 usage, 3 a site is NOT_COVERED."
 
@@ -75,7 +76,7 @@ def coverage_document(
         "known_at": iso_text(known_at_ms),
         "policy": {"id": policy.id, "digest": policy.digest},
         "software": software(),
-        "journal": {"sequence": state.position.sequence, "chain": state.position.chain.hex()},
+        "journal": {"sequence": state.used.sequence, "chain": state.used.chain.hex()},
         "sites": [asdict(row) for row in rows],
     }
 

@@ -40,7 +40,7 @@ from phusong.dashboards.demo.summary import (
 )
 from phusong.dashboards.tables import console
 from phusong.kernels.jit import CACHE_FOLDER, is_compiled
-from phusong.verifier.state import Horizon
+from phusong.verifier.placing import Horizon
 
 DATA_DEFAULT = Path("demo-data")
 SITE_COUNT = 300

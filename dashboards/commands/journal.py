@@ -23,9 +23,10 @@ from phusong.kernels.frame import Route, Transport, decode_frame
 from phusong.kernels.reject import reason_name
 from phusong.v1.ingest_pb2 import RowKind
 from phusong.verifier.journal import JournalDamaged, JournalReader, segments
+from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import read_registries
-from phusong.verifier.state import Horizon, State, new_state
+from phusong.verifier.state import State, new_state
 
 app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -24,8 +24,9 @@ from phusong.dashboards.commands.options import (
 from phusong.dashboards.commands.replaying import state_of
 from phusong.dashboards.commands.version import software
 from phusong.kernels.days import ict_day
+from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.report import QuotaDay, quota_record
-from phusong.verifier.state import Horizon, State
+from phusong.verifier.state import State
 
 SIM_COLUMNS = (
     *("day", "sim", "used_bytes", "zero_rated_bytes", "indeterminate_bytes", "state"),
@@ -85,7 +86,7 @@ def quota_document(
         "as_of": iso_text(as_of_ms),
         "known_at": iso_text(known_at_ms),
         "software": software(),
-        "journal": {"sequence": state.position.sequence, "chain": state.position.chain.hex()},
+        "journal": {"sequence": state.used.sequence, "chain": state.used.chain.hex()},
     }
     return head | record
 

@@ -7,10 +7,11 @@ from phusong.dashboards.commands.exits import fail, say
 from phusong.dashboards.commands.options import open_data
 from phusong.kernels.jit import CACHE_FOLDER, is_compiled
 from phusong.verifier.journal import JournalDamaged
+from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.replay import Progress, build_state, no_progress
 from phusong.verifier.snapshot import is_complete, write_snapshot
-from phusong.verifier.state import Horizon, State
+from phusong.verifier.state import State
 
 # Replaying fewer frames than this takes less time than writing the snapshot.
 SNAPSHOT_AFTER_FRAMES = 64

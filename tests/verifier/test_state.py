@@ -10,16 +10,19 @@ import pytest
 from phusong.collector.journal.writer import JournalWriter, NewFrame
 from phusong.kernels.frame import PayloadKind, Route, Transport, encode_envelope_head, encode_route
 from phusong.kernels.reject import Reject
+from phusong.kernels.route_names import LABEL_OPERATOR_COUNT_MAX
 from phusong.v1.enforcement_pb2 import Decision
 from phusong.v1.journal_pb2 import FileRow, RegistryEntry
 from phusong.v1.telemetry_pb2 import Batch, Rat, SignalReading, UsageReading
 from phusong.verifier.journal import JournalReader
+from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import RegistryHistory
 from phusong.verifier.replay import advance, build_state
 from phusong.verifier.snapshot import read_snapshot, write_snapshot
-from phusong.verifier.state import Horizon, State, new_state
+from phusong.verifier.state import State, new_state
 
+ROOT = Path(__file__).parents[2]
 SITES = (
     b"site_code,name,province_code,list,operators,part,latitude_deg,longitude_deg,radius_m\n"
     b"A,a,01,283,viettel,centre,21.0,105.8,300\n"
@@ -229,6 +232,66 @@ def test_a_decision_in_the_journal_is_not_taken_again(tmp_path: Path) -> None:
     journal(tmp_path, (TIME_MS, decided))
 
     assert state_of(tmp_path).quota.take_decisions() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("policy", None),
+        ("sims", b"subscriber_key,operator,province_code,handover_date\n7,viettel,01,2021-10-01\n"),
+    ],
+)
+def test_what_was_known_is_not_rewritten_by_a_later_registry(
+    tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    if content is None:
+        text = (ROOT / "verifier/coverage/plan3667-mobile-internet.toml").read_bytes()
+        content = text.replace(b"floor_dbm = -121", b"floor_dbm = -80")
+    rows = [registry("sites", SITES), batch(1, signal(TIME_MS), usage(TIME_MS, 9))]
+    journal(tmp_path, (TIME_MS, rows))
+    known = Horizon(None, TIME_MS)
+    before = state_of(tmp_path, known)
+    journal(tmp_path, (TIME_MS + MINUTE_MS, [registry(name, content)]))
+
+    after = state_of(tmp_path, known)
+
+    assert after.verdicts(TIME_MS) == before.verdicts(TIME_MS)
+    assert after.quota.day(18_962) == before.quota.day(18_962)
+    assert after.used == before.used
+    latest = state_of(tmp_path)
+    differs = latest.coverage.policy != before.coverage.policy
+    assert differs or latest.quota.day(18_962) != before.quota.day(18_962)
+
+
+def test_rows_of_a_file_that_held_no_usage_are_none_of_the_quotas(tmp_path: Path) -> None:
+    route = batch_route("f", Transport.IMPORT)._replace(kind=PayloadKind.FILE_ROW)
+    payloads = [
+        (route, FileRow(reason="NOT_A_NUMBER", kind=kind).SerializeToString()) for kind in (1, 2, 3)
+    ]
+    journal(tmp_path, (TIME_MS, payloads))
+
+    totals = state_of(tmp_path).quota.day(18_962).totals
+
+    assert (totals["received"], totals["rejected"]) == (1, 1)
+
+
+def test_made_up_operators_do_not_make_counts_of_their_own(tmp_path: Path) -> None:
+    unreadable = [
+        (Route(f"Operator {n}", "s", "", Transport.GRPC, PayloadKind.UNREADABLE), b"x")
+        for n in range(100)
+    ]
+    named = [
+        (batch_route()._replace(operator=f"op{n}"), batch(1, signal(TIME_MS))[1])
+        for n in range(100)
+    ]
+    journal(tmp_path, (TIME_MS, [*unreadable, *named]))
+
+    state = state_of(tmp_path)
+
+    operators = {key.operator for key in state.tallies.received}
+    assert len(operators) <= LABEL_OPERATOR_COUNT_MAX + 1
+    assert {"", "op0", "other"} <= operators
+    assert sum(state.tallies.received.values()) == 200
 
 
 def random_frames(seed: int) -> list[tuple[int, list[Payload]]]:

@@ -39,14 +39,16 @@ class RegistryHistory:
     def known(self, registry: str, known_at_ms: int | None) -> Version | None:
         """Return the version in force at a known-at time.
 
-        A list that was entered only later is still used in its first version, because a report on old
-        evidence needs a list of sites to report on; `Version.known_time_ms` tells that it came later.
+        A list of sites that was entered only later is still used in its first version, because a report on old
+        evidence needs sites to report on. What changes an answer (policy, entitlements) is never brought forward.
         """
         versions = self.versions.get(registry, [])
         if not versions:
             return None
         in_time = [v for v in versions if known_at_ms is None or v.known_time_ms <= known_at_ms]
-        return in_time[-1] if in_time else versions[0]
+        if in_time:
+            return in_time[-1]
+        return versions[0] if registry == "sites" else None
 
 
 def read_registries(folder: Path, until_sequence: int | None = None) -> RegistryHistory:
