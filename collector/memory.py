@@ -3,7 +3,6 @@
 import json
 import os
 import zipfile
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phusong.collector.decisions import DecisionBoard
-from phusong.collector.journal.reader import open_segment, read_frames
-from phusong.collector.journal.segment import FILE_MODE, segment_paths
+from phusong.collector.journal.reader import chain_at, read_frames
+from phusong.collector.journal.segment import FILE_MODE
 from phusong.collector.journal.writer import JournalWriter
 from phusong.collector.judge import Judge
 from phusong.collector.routes import RouteTable
@@ -75,7 +74,7 @@ def _from_cache(folder: Path) -> Memory | None:
         with (folder / CACHE_NAME).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
             arrays: Arrays = dict(loaded)
         version, sequence = arrays["position"].tolist()
-        if version != CACHE_VERSION or _chain_at(folder, sequence) != arrays["chain"].tobytes():
+        if version != CACHE_VERSION or chain_at(folder, sequence) != arrays["chain"].tobytes():
             return None
         admitted = json.loads(arrays["admitted"].tobytes())
         table = RouteTable()
@@ -97,17 +96,6 @@ def _from_cache(folder: Path) -> Memory | None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # torn or foreign: it is only a cache
     return Memory(Judge(table, windows), board, sequence)
-
-
-def _chain_at(folder: Path, sequence: int) -> bytes | None:
-    for path in reversed(segment_paths(folder)):
-        with closing(open_segment(path)) as database:
-            row = database.execute(
-                "SELECT chain FROM frame WHERE sequence = ?", (sequence,)
-            ).fetchone()
-        if row is not None:
-            return bytes(row[0])
-    return None
 
 
 def _as_bytes(content: bytes) -> NDArray[np.uint8]:

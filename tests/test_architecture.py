@@ -22,6 +22,8 @@ GENERATED = ("_pb2.py", "_pb2_grpc.py")
 PURE = {
     *(
         "__future__",
+        "base64",
+        "binascii",
         "bisect",
         "collections",
         "csv",

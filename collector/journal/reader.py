@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from phusong.collector.journal.segment import StoredFrame, read_meta, segment_paths
+from phusong.collector.journal.sealed import note_path, open_sealed, sealed_path
+from phusong.collector.journal.segment import StoredFrame, read_meta, segment_number, segment_paths
+from phusong.kernels.note import NoteDamaged, decode_head, decode_note
 
 # Rows fetched at once: frames are up to 2 MiB.
 FETCH_FRAME_COUNT = 32
@@ -15,20 +17,54 @@ BUSY_TIMEOUT_S = 10
 def read_frames(folder: Path, after_sequence: int = 0) -> Iterator[StoredFrame]:
     """Yield the committed frames after a sequence, in order. Raises sqlite3.Error, JournalDamaged."""
     paths = segment_paths(folder)
-    firsts = []
-    for path in paths:
-        with closing(open_segment(path)) as database:
-            firsts.append(read_meta(database).first_sequence)
+    firsts = [first_sequence(path) for path in paths]
     for i, path in enumerate(paths):
         if i + 1 < len(paths) and firsts[i + 1] <= after_sequence + 1:
             continue
-        with closing(open_segment(path)) as database:
+        with closing(open_any(path)) as database:
             cursor = database.execute(
                 "SELECT sequence, received_time_ms, body, chain FROM frame WHERE sequence > ? ORDER BY sequence",
                 (after_sequence,),
             )
             while rows := cursor.fetchmany(FETCH_FRAME_COUNT):
                 yield from (StoredFrame(*row) for row in rows)
+
+
+def first_sequence(path: Path) -> int:
+    """Return the sequence a segment begins with; of a sealed one as its note says, which saves unpacking it."""
+    if path.suffix == ".zst":
+        note = note_path(path.parent, segment_number(path))
+        try:
+            return decode_head(decode_note(note.read_bytes()).text).first
+        except (OSError, NoteDamaged):
+            pass  # the segment itself knows
+    with closing(open_any(path)) as database:
+        return read_meta(database).first_sequence
+
+
+def chain_at(folder: Path, sequence: int) -> bytes | None:
+    """Return the chain at a sequence, None where there is no such frame."""
+    for path in reversed(segment_paths(folder)):
+        if first_sequence(path) <= sequence:
+            with closing(open_any(path)) as database:
+                row = database.execute(
+                    "SELECT chain FROM frame WHERE sequence = ?", (sequence,)
+                ).fetchone()
+            return bytes(row[0]) if row else None
+    return None
+
+
+def open_any(path: Path) -> sqlite3.Connection:
+    """Open a segment for reading, sealed or not, also when it is being sealed at this moment."""
+    if path.suffix == ".zst":
+        return open_sealed(path)
+    try:
+        return open_segment(path)
+    except sqlite3.OperationalError:
+        sealed = sealed_path(path.parent, segment_number(path))
+        if path.exists() or not sealed.exists():
+            raise
+        return open_sealed(sealed)
 
 
 def open_segment(path: Path) -> sqlite3.Connection:

@@ -52,9 +52,16 @@ def segment_path(folder: Path, segment: int) -> Path:
     return folder / f"segment-{segment:08d}.sqlite"
 
 
+def segment_number(path: Path) -> int:
+    """Return the number in a segment's name."""
+    return int(path.name.removeprefix("segment-").partition(".")[0])
+
+
 def segment_paths(folder: Path) -> list[Path]:
-    """Return the segments there are, in order."""
-    return sorted(folder.glob("segment-????????.sqlite"))
+    """Return the segments there are, in order; sealed ones only where the file they were made from is gone."""
+    sealed = {segment_number(path): path for path in folder.glob("segment-????????.sqlite.zst")}
+    plain = {segment_number(path): path for path in folder.glob("segment-????????.sqlite")}
+    return [path for _, path in sorted((sealed | plain).items())]
 
 
 def create_segment(folder: Path, meta: SegmentMeta) -> Path:

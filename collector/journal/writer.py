@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from phusong.collector.journal.reader import open_any
 from phusong.collector.journal.segment import (
     FILE_MODE,
     FOLDER_MODE,
@@ -19,7 +20,6 @@ from phusong.collector.journal.segment import (
     StoredFrame,
     create_segment,
     read_meta,
-    segment_path,
     segment_paths,
     sync_folder,
 )
@@ -152,6 +152,8 @@ class JournalWriter:
         if not paths:
             meta = SegmentMeta(secrets.token_hex(16), 1, 1, CHAIN_START)
             return self._open(create_segment(self.folder, meta))
+        if paths[-1].suffix != ".sqlite":
+            raise JournalDamaged(f"{paths[-1].name}: the segment after this sealed one is gone")
         database = self._open(paths[-1])
         try:
             self._check_last_frames(paths[-1], database)
@@ -187,8 +189,8 @@ class JournalWriter:
         """Return the arrival of the last frame of the segment before, when the last one is still empty."""
         if self._meta.segment == 1:
             return 0
-        path = segment_path(self.folder, self._meta.segment - 1)
-        database = sqlite3.connect(path)
+        path = segment_paths(self.folder)[-2]  # sealed, when that came before the first frame
+        database = open_any(path)
         try:
             row = database.execute(
                 "SELECT received_time_ms, chain FROM frame ORDER BY sequence DESC LIMIT 1"
