@@ -1,4 +1,4 @@
-"""The journal, reading side: frames in order, each proven to follow the one before.
+"""The journal, reading side: frames in order, each proven to follow the one before; sealed segments or not.
 
 Readers open the segments read-only while the one writer writes them (SQLite in WAL mode), in this
 process or another. The format is in ARCHITECTURE.md.
@@ -6,15 +6,25 @@ process or another. The format is in ARCHITECTURE.md.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from phusong.kernels.frame import CHAIN_START, chain_hash
+from phusong.verifier.sealed import (
+    SealDamaged,
+    is_sealed,
+    noted_head,
+    open_segment,
+    segment_number,
+    segments,
+)
 
-FORMAT = "1"
 # Frames are read in runs, so that a reader neither asks once per frame nor holds gigabytes.
 RUN_FRAME_COUNT = 64
+TIME_MAX_MS = 2**63 - 1
+# What SQLite says of a file that is not what it was; a lock or a failing disk is another matter.
+DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
 
 class JournalDamaged(Exception):
@@ -75,7 +85,7 @@ class JournalReader:
     def last(self) -> Position:
         """Return the last committed position."""
         for path in reversed(segments(self.folder)):
-            with closing(_open(path)) as database:
+            with _reading(path), closing(open_segment(path)) as database:
                 row = database.execute(
                     "SELECT sequence, chain FROM frame ORDER BY sequence DESC LIMIT 1"
                 ).fetchone()
@@ -90,35 +100,63 @@ class JournalReader:
         path = _segment_of(self.folder, sequence)
         if path is None:
             return None
-        with closing(_open(path)) as database:
+        with _reading(path), closing(open_segment(path)) as database:
             row = database.execute(
                 "SELECT chain FROM frame WHERE sequence = ?", (sequence,)
             ).fetchone()
         return bytes(row[0]) if row else None
 
     def _read_run(self, until_sequence: int) -> list[StoredFrame]:
-        """Return the next frames of the open segment, else of the one that comes after it."""
+        """Return the next frames of the open segment, else of those that come after it."""
         rows = self._select(until_sequence)
-        if not rows:
-            path = _segment_of(self.folder, self.position.sequence + 1)
-            if path is None or path == self._segment:
+        while not rows and self.position.sequence < until_sequence:
+            path = self._next_segment()
+            if path is None:
                 return []
-            self.close()
-            self._segment, self._database = path, _open(path)
+            # The writer may have gone on since we looked; with a segment after it, this one is whole.
             rows = self._select(until_sequence)
-        return [StoredFrame(int(s), int(t), bytes(b), bytes(c)) for s, t, b, c in rows]
+            if not rows:
+                self.close()
+                with _reading(path):
+                    self._database = open_segment(path)
+                self._segment = path
+                rows = self._select(until_sequence)
+        return rows
 
-    def _select(self, until_sequence: int) -> list[tuple[int, int, bytes, bytes]]:
-        if self._database is None:
+    def _next_segment(self) -> Path | None:
+        """Return the segment to open next: the one after the open one, whatever its first frame is."""
+        if self._segment is None:
+            return _segment_of(self.folder, self.position.sequence + 1)
+        number = segment_number(self._segment)
+        return next((p for p in segments(self.folder) if segment_number(p) > number), None)
+
+    def _select(self, until_sequence: int) -> list[StoredFrame]:
+        if self._database is None or self._segment is None:
             return []
-        return self._database.execute(
-            "SELECT sequence, received_time_ms, body, chain FROM frame"
-            " WHERE sequence BETWEEN ? AND ? ORDER BY sequence LIMIT ?",
-            (self.position.sequence + 1, until_sequence, RUN_FRAME_COUNT),
-        ).fetchall()
+        with _reading(self._segment):
+            rows = self._database.execute(
+                "SELECT sequence, received_time_ms, body, chain FROM frame"
+                " WHERE sequence BETWEEN ? AND ? ORDER BY sequence LIMIT ?",
+                (self.position.sequence + 1, until_sequence, RUN_FRAME_COUNT),
+            ).fetchall()
+        return [self._frame(row) for row in rows]
+
+    def _frame(self, row: tuple[Any, Any, Any, Any]) -> StoredFrame:
+        frame = StoredFrame(*row)
+        is_typed = (
+            isinstance(frame.received_time_ms, int)
+            and isinstance(frame.body, bytes)
+            and isinstance(frame.chain, bytes)
+        )
+        if not is_typed or not 0 <= frame.received_time_ms <= TIME_MAX_MS:
+            raise JournalDamaged(f"{self._where(frame.sequence)}: no frame has such values")
+        return frame
+
+    def _where(self, sequence: int) -> str:
+        return f"{self._segment.name if self._segment else '?'}, sequence {sequence}"
 
     def _prove(self, frame: StoredFrame) -> None:
-        where = f"{self._segment.name if self._segment else '?'}, sequence {frame.sequence}"
+        where = self._where(frame.sequence)
         if frame.sequence != self.position.sequence + 1:
             raise JournalDamaged(f"{where}: expected sequence {self.position.sequence + 1}")
         expected = chain_hash(
@@ -130,22 +168,35 @@ class JournalReader:
             )
 
 
-def segments(folder: Path) -> list[Path]:
-    """Return the segment files in order."""
-    return sorted(folder.glob("segment-*.sqlite"))
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Name the segment in which reading fails because it is damaged."""
+    try:
+        yield
+    except SealDamaged as damage:
+        raise JournalDamaged(f"{path.name}: {damage}") from damage
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in DAMAGED_CODES:
+            raise
+        raise JournalDamaged(f"{path.name}: {error}") from error
 
 
 def _segment_of(folder: Path, sequence: int) -> Path | None:
-    """Return the segment in which a sequence lies or would lie next."""
-    for path in reversed(segments(folder)):
-        with closing(_open(path)) as database:
-            row = database.execute("SELECT value FROM meta WHERE key = 'first_sequence'").fetchone()
-        if row is not None and int(row[0]) <= sequence:
+    """Return the segment in which a sequence lies or would lie next, the first one when none says so.
+
+    Of a sealed one the note tells, which saves unpacking it. A note that lies leads to frames that do not follow.
+    """
+    paths = segments(folder)
+    for path in reversed(paths):
+        head = noted_head(path) if is_sealed(path) else None
+        if (_first_sequence(path) if head is None else head.first) <= sequence:
             return path
-    return None
+    return paths[0] if paths else None
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
-    database.execute("PRAGMA query_only = ON")
-    return database
+def _first_sequence(path: Path) -> int:
+    with _reading(path), closing(open_segment(path)) as database:
+        row = database.execute("SELECT value FROM meta WHERE key = 'first_sequence'").fetchone()
+    if row is None or not isinstance(row[0], int):
+        raise JournalDamaged(f"{path.name}: does not say which sequence it begins with")
+    return row[0]

@@ -22,10 +22,11 @@ from phusong.dashboards.commands.replaying import state_of
 from phusong.kernels.frame import Route, Transport, decode_frame
 from phusong.kernels.reject import reason_name
 from phusong.v1.ingest_pb2 import RowKind
-from phusong.verifier.journal import JournalDamaged, JournalReader, segments
+from phusong.verifier.journal import JournalDamaged, JournalReader
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import read_registries
+from phusong.verifier.sealed import segments
 from phusong.verifier.state import State, new_state
 
 app = typer.Typer(
