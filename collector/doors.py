@@ -14,6 +14,7 @@ from phusong.collector.local_door import LocalDoor
 from phusong.collector.memory import recover, save_memory
 from phusong.collector.mqtt.endpoint import MqttEndpoint
 from phusong.collector.rpc.server import GrpcServer
+from phusong.collector.signing import signing
 from phusong.collector.warming import warm_kernels
 
 JOURNAL_FOLDER = "journal"
@@ -39,7 +40,10 @@ async def open_intake(
     with JournalWriter(data / JOURNAL_FOLDER) as writer:
         memory = recover(writer.folder)
         assert memory.sequence == writer.sequence, "nobody else writes"
-        async with Intake(writer, memory.judge, clock_ms) as intake:
+        async with (
+            signing(data, writer, clock_ms),
+            Intake(writer, memory.judge, clock_ms) as intake,
+        ):
             memory.board.attach(intake)
             yield OpenIntake(writer, intake, memory.board)
         if not writer.is_failed:

@@ -56,22 +56,15 @@ class Notary:
         self._signed_size = self._tree.size
         return True
 
-    def seal(self) -> int:
-        """Seal every segment that another one follows; return how many."""
-        count = 0
+    def seal_next(self) -> bool:
+        """Seal one segment that another one follows; return whether there was any."""
         for path in segment_paths(self._folder)[:-1]:
             segment = segment_number(path)
             if path != sealed_path(self._folder, segment):
                 seal_segment(self._folder, segment, self._signer, _time_text(self._clock_ms()))
-                count += 1
-            else:
-                remove_logs(self._folder, segment)  # left by a crash after the last step but one
-        return count
-
-    def work(self) -> None:
-        """Sign, then seal. Raises JournalDamaged, OSError, sqlite3.Error; try again later."""
-        self.sign_head()
-        self.seal()
+                return True
+            remove_logs(self._folder, segment)  # left by a crash after the last step but one
+        return False
 
     def _advance(self) -> None:
         tree, chain = self._tree, self._chain

@@ -105,7 +105,9 @@ def test_damage_is_named_by_segment_and_sequence(tmp_path: Path, damage: str) ->
 def seal(folder: Path) -> None:
     writer = JournalWriter(folder)
     writer.close()
-    Notary(folder.parent, folder, writer.journal, lambda: 0).work()
+    notary = Notary(folder.parent, folder, writer.journal, lambda: 0)
+    while notary.seal_next():
+        pass
 
 
 def test_sealed_segments_read_as_before(tmp_path: Path) -> None:
@@ -133,7 +135,7 @@ def test_a_follower_goes_on_while_its_segment_is_sealed(tmp_path: Path) -> None:
         for i in range(4):
             writer.append([NewFrame(i, b"%d" % i)])
             assert bodies(reader) == [b"%d" % i]
-            notary.work()
+            notary.seal_next()
 
 
 def test_a_segment_sealed_between_listing_and_opening_is_found(tmp_path: Path) -> None:
