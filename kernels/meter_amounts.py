@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from phusong.kernels.columns import Int
+from phusong.kernels.columns import Int, Int64Column
 from phusong.kernels.days import ict_day
 from phusong.kernels.jit_uncounted import uncounted_kernel
 from phusong.kernels.meter_split import SPLIT_MAX_MS, is_split, last_day_of, part_of_day
@@ -23,6 +23,7 @@ from phusong.kernels.meter_tables import (
     LEVEL_MASK,
     M_NEWEST,
     NONE,
+    SUM_MAX_BYTES,
     Tables,
     account_of,
     sim_day_of,
@@ -38,19 +39,28 @@ class Owner(NamedTuple):
 
 
 @uncounted_kernel
+def add_sum(table: Int64Column, row: Int, column: int, part_bytes: Int) -> bool:
+    """Add to a sum, unless it has reached SUM_MAX_BYTES; return whether it had not."""
+    if table[row, column] >= SUM_MAX_BYTES:
+        return False
+    table[row, column] = min(table[row, column] + part_bytes, SUM_MAX_BYTES)
+    return True
+
+
+@uncounted_kernel
 def add_part(
     t: Tables, owner: Owner, day: Int, part_bytes: Int, up_bytes: Int, indeterminate_bytes: Int
 ) -> None:
     """Add bytes (or take them back, when negative) to one day of a SIM and of its source."""
     row = sim_day_of(t, owner.sim, day)
     if owner.is_zero_rated:
-        t.sim_days[row, D_ZERO_RATED] += part_bytes
-    else:
-        t.sim_days[row, D_METERED] += part_bytes
-        t.sim_days[row, D_INDETERMINATE] += indeterminate_bytes
+        add_sum(t.sim_days, row, D_ZERO_RATED, part_bytes)
+    elif add_sum(t.sim_days, row, D_METERED, part_bytes):
+        indeterminate = t.sim_days[row, D_INDETERMINATE] + indeterminate_bytes
+        t.sim_days[row, D_INDETERMINATE] = min(indeterminate, t.sim_days[row, D_METERED])
     account = account_of(t, owner.source, day)
-    t.accounts[account, A_UPLINK] += up_bytes
-    t.accounts[account, A_DOWNLINK] += part_bytes - up_bytes
+    add_sum(t.accounts, account, A_UPLINK, up_bytes)
+    add_sum(t.accounts, account, A_DOWNLINK, part_bytes - up_bytes)
 
 
 @uncounted_kernel

@@ -48,6 +48,7 @@ from phusong.kernels.meter_tables import (
     NONE,
     S_TAIL,
     S_WAIT_TAIL,
+    SUM_MAX_BYTES,
     Tables,
 )
 
@@ -114,9 +115,11 @@ def raise_top(
         or node[N_LO_UP] + node[N_LO_DOWN] < node[N_BASE_BYTES]
     ):
         return np.int64(NONE)
-    sim_days[node[N_SIM_DAY], D_ZERO_RATED if line[B_MARKS] & IS_ZERO_RATED else D_METERED] += (
-        raised
-    )
+    sim_day = sim_days[node[N_SIM_DAY]]
+    column = D_ZERO_RATED if line[B_MARKS] & IS_ZERO_RATED else D_METERED
+    if max(sim_day[column], account[A_UPLINK], account[A_DOWNLINK]) >= SUM_MAX_BYTES - raised:
+        return np.int64(NONE)
+    sim_day[column] += raised
     account[A_UPLINK] += line[B_UP] - node[N_HI_UP]
     account[A_DOWNLINK] += line[B_DOWN] - node[N_HI_DOWN]
     node[N_HI_UP] = line[B_UP]

@@ -14,6 +14,7 @@ from phusong.kernels.meter_tables import (
     A_RECEIVED,
     A_REJECTED,
     A_SOURCE,
+    A_UPLINK,
     ACCOUNT_WIDTH,
     BLOCK_ROWS,
     C_ACCOUNT,
@@ -31,6 +32,7 @@ from phusong.kernels.meter_tables import (
     SESSION_WIDTH,
     SIM_DAY_WIDTH,
     SIM_WIDTH,
+    SUM_MAX_BYTES,
     USED_WIDTH,
     WAIT_WIDTH,
     Tables,
@@ -225,4 +227,6 @@ class Meter:
             self._grow("sources", int(row[A_SOURCE]) + 1)
             self._make_room()
             account = account_of(self.tables, row[A_SOURCE], row[A_DAY])
-            self.tables.accounts[account, A_RECEIVED:] += row[A_RECEIVED:]
+            sums = self.tables.accounts[account]
+            sums[A_RECEIVED:] += row[A_RECEIVED:]
+            sums[A_UPLINK:] = np.minimum(sums[A_UPLINK:], SUM_MAX_BYTES)

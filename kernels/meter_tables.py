@@ -35,6 +35,10 @@ NODE_COUNT_MAX = 1024
 # A week of reports every ten minutes may be out of order; in order, there may be any number.
 WAIT_COUNT_MAX = 1024
 
+# Where the sum of a day stops, for good: no true sum comes near, and one reading more (at most twice
+# COUNTER_MAX_BYTES) or another meter's sum still fits int64. It is not taken back from, so it cannot turn negative.
+SUM_MAX_BYTES = 2**61
+
 # How many rows of a batch are looked up together, so that their cache misses overlap.
 BLOCK_ROWS = 64
 

@@ -56,6 +56,7 @@ from phusong.kernels.meter_tables import (
     WAIT_COUNT_MAX,
     Tables,
 )
+from phusong.kernels.screen_usage import COUNTER_MAX_BYTES
 
 WRAP_BYTES = 2**32
 
@@ -143,8 +144,7 @@ def resolve(t: Tables, session: Int, wait: Int) -> bool:
     up = value_after(t.waits[wait, W_UP], t.waits[wait, W_UP_HIGH], base_up)
     down = value_after(t.waits[wait, W_DOWN], t.waits[wait, W_DOWN_HIGH], base_down)
     t.waits[wait, W_VALUE_UP] = UNRESOLVED
-    # Near 2^63 an assumed wrap leaves int64: the sums turn negative.
-    if up < 0 or down < 0 or up + down < 0:
+    if max(up, down) > COUNTER_MAX_BYTES:
         return False
     is_wrapped = up // WRAP_BYTES > base_up // WRAP_BYTES or (
         down // WRAP_BYTES > base_down // WRAP_BYTES

@@ -50,7 +50,7 @@ class Reject(IntEnum):
     TEST_RESULT_OUT_OF_RANGE = 115
     SPEED_IMPOSSIBLE = 116
     ENUM_UNKNOWN = 117
-    COUNTER_OUT_OF_RANGE = 118  # negative as int64, or over its own width
+    COUNTER_OUT_OF_RANGE = 118  # negative, over its own width, or more than any radio carries
     COUNTER_ABSURD = 119  # more than the fastest radio could carry in the time
     COUNTER_WENT_BACK = (
         120  # lower than before, later than before, and no wrap or epoch explains it

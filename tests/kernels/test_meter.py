@@ -170,7 +170,7 @@ hostile = st.fixed_dictionaries(
         "time_ms": st.integers(1, 4_102_444_800_000),
         "up": st.integers(0, 2**32 - 1),
         "down": st.integers(0, 2**32 - 1),
-        "up_high": st.none() | st.integers(0, 2**30),
+        "up_high": st.none() | st.integers(0, 2**22 - 1),
         "width": st.sampled_from([32, 64]),
         "record": st.sampled_from([0, START]),
         "age_ms": st.none() | st.integers(0, 2**63 - 1),

@@ -10,7 +10,8 @@ from reference.usage import DELTA, MIDNIGHT_MS, Usage, columns
 
 GOOD = Usage(MIDNIGHT_MS, up=1, down=2)
 
-edges = st.sampled_from([0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**62, 2**63 - 1, -2, -(2**63)])
+EDGES = [2**22 - 1, 2**22, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**54, 2**54 + 1, 2**63 - 1]
+edges = st.sampled_from([0, 1, *EDGES, -2, -(2**63)])
 # -1 stands for "absent" in the columns, so an optional field never holds it.
 readings = st.fixed_dictionaries(
     {},
@@ -70,9 +71,12 @@ def test_a_batch_may_be_cut_anywhere(batch: list[tuple[Usage, bool]], cut: int) 
         ({"up": 2**32}, "TAKEN"),
         ({"up": 2**32, "up_high": 0}, "COUNTER_OUT_OF_RANGE"),
         ({"up_high": 2**31}, "COUNTER_OUT_OF_RANGE"),
-        ({"up_high": 2**31 - 1}, "TAKEN"),
-        ({"up": 2**62, "down": 2**62}, "COUNTER_OUT_OF_RANGE"),
-        ({"up": 2**62, "down": 2**62 - 1}, "TAKEN"),
+        ({"up_high": 2**31 - 1}, "COUNTER_OUT_OF_RANGE"),
+        ({"up": 0, "up_high": 2**22}, "TAKEN"),
+        ({"up": 1, "up_high": 2**22}, "COUNTER_OUT_OF_RANGE"),
+        ({"up": 2**54, "down": 2**54}, "TAKEN"),
+        ({"up": 2**54 + 1}, "COUNTER_OUT_OF_RANGE"),  # more than any radio carries
+        ({"down": 2**54 + 1}, "COUNTER_OUT_OF_RANGE"),
         ({"width": 16}, "COUNTER_OUT_OF_RANGE"),
         ({"start_ms": MIDNIGHT_MS + 1}, "INTERVAL_INVALID"),
         ({"start_ms": MIDNIGHT_MS}, "TAKEN"),

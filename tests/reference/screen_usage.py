@@ -2,7 +2,7 @@
 
 from reference.usage import Usage
 
-INT64_MAX = 2**63 - 1
+COUNTER_MAX = 2**54
 
 
 def reason(reading: Usage, *, has_sequence: bool) -> str:
@@ -26,12 +26,12 @@ def durations(reading: Usage) -> tuple[int | None, ...]:
 
 
 def counters_fit(reading: Usage) -> bool:
-    total = 0
     for low, high in ((reading.up, reading.up_high), (reading.down, reading.down_high)):
         if high is not None and not 0 <= high < 2**31:
             return False
         is_narrow = reading.width == 32 or high is not None
         if not 0 <= low < (2**32 if is_narrow else 2**63):
             return False
-        total += low + 2**32 * (high or 0)
-    return total <= INT64_MAX
+        if low + 2**32 * (high or 0) > COUNTER_MAX:
+            return False
+    return True

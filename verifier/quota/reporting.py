@@ -120,7 +120,8 @@ def day_totals(meter: Meter, ict_day: int) -> dict[str, int]:
     accounts = meter.accounts[meter.accounts[:, A_DAY] == ict_day]
     outcomes = accounts[:, [A_COUNTED, A_DUPLICATE, A_STALE, A_REJECTED, A_QUARANTINED]]
     assert (outcomes.sum(axis=1) == accounts[:, A_RECEIVED]).all(), "no reading is lost or doubled"
-    return {name: int(accounts[:, column].sum()) for name, column in TOTALS.items()}
+    # In Python's numbers: a source's sum may be SUM_MAX_BYTES, and four of those leave int64.
+    return {name: sum(accounts[:, column].tolist()) for name, column in TOTALS.items()}
 
 
 def time_text(time_ms: int) -> str | None:
