@@ -179,7 +179,9 @@ class QuotaState:
         sim = int(self.meter.sim_keys.keys[day[D_SIM], 0]) % 2**KEY_BITS
         level = THRESHOLDS_PERCENT.index(percent) + 1
         reached = [time_ms for now, time_ms in changes if now >= level]
-        crossed_ms = reached[0] if action == Action.ACTION_NOTIFY else int(day[D_CROSSED_TIME])
+        # The change may have been forgotten while its day was past deciding; the cut's time is kept with the day.
+        is_known = action == Action.ACTION_NOTIFY and reached
+        crossed_ms = reached[0] if is_known else int(day[D_CROSSED_TIME])
         return DecisionRecord(
             operator=self._operator_of(int(day[D_SIM])),
             subscriber_key=sim,

@@ -306,3 +306,21 @@ def test_states_are_counted_without_a_report() -> None:
     report: QuotaDay = state.day(FIRST_OF_OCTOBER)
     assert state.state_counts(FIRST_OF_OCTOBER) == {"EXHAUSTED": 1, "WITHIN": 1}
     assert [row.state for row in report.sims] == ["EXHAUSTED", "WITHIN"]
+
+
+@pytest.mark.parametrize(("down", "crossed_ms"), [(2**32, NOON_MS + 1), (3_500_000_000, NOON_MS)])
+def test_a_threshold_whose_change_was_forgotten_is_notified_all_the_same(
+    down: int, crossed_ms: int
+) -> None:
+    state = state_of(Usage(NOON_MS, down=2**31))
+    state.take_decisions()
+    add(state, Usage(NOON_MS + 1, down=down))
+    assert state.take_decisions(first_day=FIRST_OF_OCTOBER + 1) == []
+
+    restored = QuotaState(None, QuotaSettings(), Names(["viettel"]))
+    restored.restore(state.export())
+    decisions = restored.take_decisions(first_day=FIRST_OF_OCTOBER)
+
+    notified = {d.threshold_percent: d.crossed_time_ms for d in decisions}
+    assert notified[50] == NOON_MS
+    assert notified[80] == crossed_ms
