@@ -1,4 +1,4 @@
-"""Everything that takes telemetry in, opened in order and closed in reverse: journal, intake, board, MQTT, gRPC."""
+"""Everything that takes telemetry in, opened in order and closed in reverse: journal, intake, board, MQTT, gRPC, broker."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from phusong.collector.broker.options import BrokerOptions
+from phusong.collector.broker.road import BrokerCounts, BrokerRoad
 from phusong.collector.counts import IntakeCounts
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.intake import Intake, wall_clock_ms
@@ -52,12 +54,13 @@ async def open_intake(
 
 @dataclass(frozen=True, slots=True)
 class DoorOptions:
-    """Where the doors are. Port 0 is any free port."""
+    """Where the doors are, and which broker is read. Port 0 is any free port."""
 
     data: Path
     host: str = "127.0.0.1"
     mqtt_port: int = 0
     grpc_port: int = 0
+    broker: BrokerOptions | None = None
 
 
 class Doors:
@@ -70,7 +73,7 @@ class Doors:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Open. Raises what `open_intake` raises, and OSError when a port is taken."""
+        """Open. Raises what `open_intake` raises, and OSError when a port is taken or a file of TLS unusable."""
         options = self._options
         async with AsyncExitStack() as stack:
             opened = await stack.enter_async_context(open_intake(options.data, self._clock_ms))
@@ -82,6 +85,10 @@ class Doors:
                 GrpcServer(self.intake, self.board, options.host, options.grpc_port)
             )
             await stack.enter_async_context(LocalDoor(self.intake, options.data))
+            self._broker: BrokerRoad | None = None
+            if options.broker is not None:
+                road = BrokerRoad(self.intake, options.broker)
+                self._broker = await stack.enter_async_context(road)
             self._stack = stack.pop_all()
         return self
 
@@ -114,11 +121,18 @@ class Doors:
         """How many MQTT clients there are."""
         return self._mqtt.connection_count
 
+    @property
+    def broker_counts(self) -> BrokerCounts | None:
+        """The counters of the broker road, None when there is none."""
+        return None if self._broker is None else self._broker.counts
+
     def not_ready(self) -> str | None:
-        """Say why telemetry is not taken, None when it is."""
+        """Say why telemetry is not taken by one of the roads, None when it is by all."""
         if self.intake.failure.done():
             return f"the journal takes nothing more: {self.intake.failure.exception()}"
-        return "the intake is full" if self.intake.is_full else None
+        if self.intake.is_full:
+            return "the intake is full"
+        return None if self._broker is None else self._broker.not_ready()
 
     async def failed(self) -> None:
         """Wait for ever, or raise what stopped the intake: the service must end then."""

@@ -1,0 +1,1 @@
+"""The road from an operator's own broker into the journal."""
