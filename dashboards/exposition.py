@@ -11,8 +11,9 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from phusong.collector.broker.road import BrokerCounts
 from phusong.collector.counts import IntakeCounts
-from phusong.dashboards.exposition_intake import intake_families
+from phusong.dashboards.exposition_intake import broker_families, intake_families
 from phusong.kernels.frame import Transport
 from phusong.verifier.status import VerifierStatus
 
@@ -29,6 +30,7 @@ class Facts(NamedTuple):
     verifier_start_count: int
     status: VerifierStatus | None
     judged: VerifierStatus | None  # the last status that carried a judgement
+    broker: BrokerCounts | None = None  # None: no broker is read
 
 
 class FactSource(Protocol):
@@ -56,6 +58,8 @@ class Exposition(Collector):
         facts = self._source.facts()
         yield from _service_families(facts)
         yield from intake_families(facts.intake)
+        if facts.broker is not None:
+            yield from broker_families(facts.broker)
         if facts.status is not None:
             yield from _row_families(facts.status)
             yield from _verifier_families(facts, facts.status)

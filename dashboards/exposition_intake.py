@@ -1,4 +1,4 @@
-"""The intake's counters as metric families."""
+"""The counters of the intake and of the broker road as metric families."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 
+from phusong.collector.broker.road import BrokerCounts
 from phusong.collector.counts import COMMIT_SECONDS_EDGES, IntakeCounts
 from phusong.kernels.frame import Transport
 
@@ -50,6 +51,38 @@ def intake_families(counts: IntakeCounts) -> Iterator[Metric]:
         "Payloads that wait for a commit.",
         value=counts.queue_payload_count,
     )
+
+
+def broker_families(counts: BrokerCounts) -> Iterator[Metric]:
+    """Yield what happened between us and the broker since the process started."""
+    for name, documentation, value in (
+        ("connected", "1 while the broker is read.", counts.is_connected),
+        (
+            "refused_subscriptions",
+            "Subscriptions that the broker refuses now.",
+            counts.refused_subscription_count,
+        ),
+    ):
+        yield GaugeMetricFamily(f"phusong_broker_{name}", documentation, value=value)
+    for name, documentation, value in (
+        ("reconnects", "Connections after the first.", counts.reconnect_count),
+        (
+            "lost_sessions",
+            "Reconnects at which the broker had forgotten our session.",
+            counts.lost_session_count,
+        ),
+        (
+            "received_messages",
+            "Messages delivered by the broker, repeated deliveries included.",
+            counts.received_count,
+        ),
+        (
+            "acknowledged_messages",
+            "Messages acknowledged to the broker after their commit.",
+            counts.acknowledged_count,
+        ),
+    ):
+        yield CounterMetricFamily(f"phusong_broker_{name}", documentation, value=value)
 
 
 def _commit_seconds(counts: IntakeCounts) -> Metric:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvicorn
 
+from phusong.collector.broker.options import BrokerOptions
 from phusong.collector.doors import DoorOptions, Doors
 from phusong.dashboards.exposition import Exposition, Facts
 from phusong.dashboards.http import http_app
@@ -36,6 +37,7 @@ class ServiceOptions:
     settings: QuotaSettings
     clock: Callable[[], int]
     clock_offset_ms: int
+    broker: BrokerOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,13 @@ class Service:
             stack.callback(listener.close)
             self._doors = await stack.enter_async_context(
                 Doors(
-                    DoorOptions(options.data, options.host, options.mqtt_port, options.grpc_port),
+                    DoorOptions(
+                        options.data,
+                        options.host,
+                        options.mqtt_port,
+                        options.grpc_port,
+                        options.broker,
+                    ),
                     options.clock,
                 )
             )
@@ -103,6 +111,7 @@ class Service:
             verifier_start_count=self.link.start_count,
             status=self.link.status,
             judged=self.link.judged,
+            broker=self._doors.broker_counts,
         )
 
     def not_ready(self) -> str | None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from phusong.dashboards.commands.configuration import read_configuration
+from phusong.dashboards.commands.configuration import NAMES, read_configuration, value_of
 from phusong.dashboards.commands.exits import USAGE, say
 
 
@@ -25,5 +25,7 @@ def check_config(
         for error in found:
             say(f"phusong: {error}")
         raise SystemExit(USAGE)
-    for name, value in found.configuration.model_dump(mode="json").items():
-        typer.echo(f"{name} = {value!r}  # {found.origin[name]}")
+    for name in NAMES:
+        if "." in name and value_of(found.configuration, name.partition(".")[0]) is None:
+            continue  # a table that is not given has no values
+        typer.echo(f"{name} = {value_of(found.configuration, name)!r}  # {found.origin[name]}")

@@ -1,4 +1,7 @@
-"""The configuration of `phusong serve`: flags over PHUSONG_* over TOML over defaults, and where each value came from."""
+"""The configuration of `phusong serve`: flags over PHUSONG_* over TOML over defaults, and where each value came from.
+
+A value inside a table is named `table.key`, and set by PHUSONG_TABLE_KEY.
+"""
 
 import os
 import tomllib
@@ -6,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
+from phusong.dashboards.commands.broker_table import PORT_MAX, BrokerTable
 from phusong.verifier.quota.settings import QUOTA_BYTES_DEFAULT
 
-PORT_MAX = 65_535
 MQTT_PORT = 1883
 GRPC_PORT = 4317 + 1  # beside OpenTelemetry's, which may run on the same host
 HTTP_PORT = 9464
@@ -34,6 +38,16 @@ class Configuration(BaseModel):
     quota_bytes: int = Field(
         QUOTA_BYTES_DEFAULT, ge=1, le=2**62, description="Free volume a day: 4·2³⁰ or 4·10⁹."
     )
+    broker: BrokerTable | None = Field(
+        None, description="A broker that telemetry is read from besides."
+    )
+
+
+TABLES: dict[str, type[BaseModel]] = {"broker": BrokerTable}
+NAMES = (
+    *(name for name in Configuration.model_fields if name not in TABLES),
+    *(f"{table}.{key}" for table, model in TABLES.items() for key in model.model_fields),
+)
 
 
 class Layered:
@@ -53,30 +67,72 @@ def read_configuration(file: Path | None, flags: dict[str, Any]) -> Layered | li
     toml = {} if file is None else _read_toml(file)
     if isinstance(toml, list):
         return toml
-    env = {
-        name: os.environ[variable_of(name)]
-        for name in Configuration.model_fields
-        if variable_of(name) in os.environ
-    }
-    given = {name: value for name, value in flags.items() if value is not None}
-    origin = dict.fromkeys(Configuration.model_fields, "default")
-    origin |= dict.fromkeys(toml, str(file))
+    env = {name: os.environ[variable_of(name)] for name in NAMES if variable_of(name) in os.environ}
+    flags = {name: value for name, value in flags.items() if value is not None}
+    given = _flat(toml)
+    origin = dict.fromkeys(NAMES, "default") | dict.fromkeys(given, str(file))
     origin |= {name: variable_of(name) for name in env}
-    origin |= {name: f"--{name.replace('_', '-')}" for name in given}
+    origin |= {name: f"--{name.replace('_', '-')}" for name in flags}
     try:
-        configuration = Configuration(**(toml | env | given))
+        configuration = Configuration(**_nested(given | env | flags))
     except ValidationError as errors:
-        return [
-            f"{'.'.join(map(str, error['loc']))} ({origin.get(str(error['loc'][0]), '?')}):"
-            f" {error['input']!r}: {error['msg']}; known keys: {', '.join(Configuration.model_fields)}"
-            for error in errors.errors()
-        ]
+        return [_error_text(error, origin) for error in errors.errors()]
     return Layered(configuration, origin)
+
+
+def value_of(configuration: Configuration, name: str) -> object:
+    """Return the value of one of NAMES as JSON has it, None when its table is not given."""
+    value: Any = configuration.model_dump(mode="json")
+    for part in name.split("."):
+        value = None if value is None else value[part]
+    return value
+
+
+def _flat(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a document by their names."""
+    flat: dict[str, Any] = {}
+    for name, value in document.items():
+        if name in TABLES and isinstance(value, dict):
+            flat |= {f"{name}.{key}": inner for key, inner in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """Return the document that has these values."""
+    document: dict[str, Any] = {}
+    for name, value in flat.items():
+        table, dot, key = name.partition(".")
+        if dot and table in TABLES:
+            inner = document.setdefault(table, {})
+            if isinstance(
+                inner, dict
+            ):  # or the document gives no table where one belongs: an error of its own
+                inner[key] = value
+        else:
+            document[name] = value
+    return document
+
+
+def _error_text(error: ErrorDetails, origin: dict[str, str]) -> str:
+    """Return what is wrong with one value: its key, where it came from, what was found, what was expected."""
+    name = ".".join(map(str, error["loc"]))
+    if error["type"] == "missing":
+        return f"{name}: {error['msg']}"
+    place = f"{name} ({origin[name]})" if name in origin else name
+    if error["type"] == "extra_forbidden":
+        # What was found is not said: under a key we do not know it may be a password.
+        known = TABLES.get(str(error["loc"][0]), Configuration).model_fields
+        return f"{place}: {error['msg']}; known keys: {', '.join(known)}"
+    if isinstance(error["input"], dict):
+        return f"{place}: {error['msg']}"
+    return f"{place}: {error['input']!r}: {error['msg']}"
 
 
 def variable_of(name: str) -> str:
     """Return the environment variable that sets a value."""
-    return f"PHUSONG_{name.upper()}"
+    return f"PHUSONG_{name.upper().replace('.', '_')}"
 
 
 def _read_toml(file: Path) -> dict[str, Any] | list[str]:

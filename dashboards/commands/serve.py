@@ -12,7 +12,8 @@ import typer
 
 from phusong.collector.journal.segment import JournalDamaged
 from phusong.collector.journal.writer import JournalLocked
-from phusong.dashboards.commands.configuration import PORT_MAX, Configuration, read_configuration
+from phusong.dashboards.commands.broker_table import PORT_MAX, broker_options
+from phusong.dashboards.commands.configuration import Configuration, read_configuration
 from phusong.dashboards.commands.exits import FAILED, USAGE, fail, say
 from phusong.dashboards.commands.options import now_ms, time_ms
 from phusong.dashboards.service import Service, ServiceOptions
@@ -91,6 +92,7 @@ def service_options(configuration: Configuration) -> ServiceOptions:
         settings=QuotaSettings(quota_bytes=configuration.quota_bytes),
         clock=lambda: now_ms() + offset_ms,
         clock_offset_ms=offset_ms,
+        broker=broker_options(configuration.broker),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text_format
 
+from phusong.collector.broker.road import BrokerCounts
 from phusong.collector.counts import COMMIT_SECONDS_EDGES, IntakeCounts, Origin, OriginCounts
 from phusong.dashboards.exposition import Exposition, Facts
 from phusong.kernels.frame import Transport
@@ -34,7 +35,15 @@ def facts() -> Facts:
     intake = IntakeCounts(
         {origin: OriginCounts(5, 500, 7, 2)}, {(origin, "EMPTY"): 1}, 4, 0.5, buckets, 64, 1
     )
-    return Facts("0.1.0", 4_000, 9, 4096, 3, intake, 1, status, status)
+    broker = BrokerCounts(
+        is_connected=True,
+        reconnect_count=2,
+        lost_session_count=1,
+        received_count=9,
+        acknowledged_count=8,
+        refused_subscription_count=0,
+    )
+    return Facts("0.1.0", 4_000, 9, 4096, 3, intake, 1, status, status, broker)
 
 
 class Fixed:
