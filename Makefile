@@ -7,7 +7,7 @@ PROTO := $(wildcard proto/phusong/v1/*.proto)
 DEBIAN := mosquitto mosquitto-clients prometheus chromium
 export PHUSONG_KERNEL_CACHE ?= $(CURDIR)/.cache
 
-.PHONY: setup check test bench proto demo debian lock
+.PHONY: setup check test torture bench proto demo debian lock
 
 setup: $(VENV)/.installed
 
@@ -37,6 +37,10 @@ check: setup
 test: setup debian check
 	$(BIN)/python -m pytest -q
 	NUMBA_BOUNDSCHECK=1 PHUSONG_KERNEL_CACHE=$(CURDIR)/.cache/checked $(BIN)/python -m pytest -q tests/kernels
+
+# The long forms of tests that crash things; PHUSONG_SEED=… repeats one.
+torture: setup debian
+	$(BIN)/python -m pytest -q -rP -m torture tests
 
 bench: setup debian
 	$(BIN)/python bench/run.py

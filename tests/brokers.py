@@ -6,7 +6,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -53,9 +55,7 @@ class Mosquitto:
 
     def start(self):
         with (self.folder / "log").open("a") as log:
-            self.process = subprocess.Popen(
-                [MOSQUITTO, "-v", "-c", self.config], stdout=log, stderr=log
-            )
+            self.process = subprocess.Popen([MOSQUITTO, "-c", self.config], stdout=log, stderr=log)
         deadline_s = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline_s:
             try:
@@ -98,11 +98,14 @@ def refusing(folder, *allowed):
 class Publisher:
     """A paho client that remembers what the broker acknowledged. Use it with `with`."""
 
-    def __init__(self, port, client_id="publisher"):
-        self.acknowledged = set()
-        self._name_of = {}
+    def __init__(self, port, client_id="publisher", in_flight_max=100):
+        # By packet id, which is used again: what was published under it and how often it was acknowledged. A PUBACK
+        # may come before `publish` has returned, so the two are brought together only when asked.
+        self._names_of = defaultdict(list)
+        self._ack_count_of = Counter()
+        self._room = threading.Semaphore(in_flight_max)
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id, clean_session=False)
-        self._client.max_inflight_messages_set(100)
+        self._client.max_inflight_messages_set(in_flight_max)
         self._client.on_publish = self._on_publish
         self._client.connect("127.0.0.1", port)
 
@@ -115,17 +118,25 @@ class Publisher:
         self._client.loop_stop()
 
     def publish(self, topic, payload, name=None, qos=1):
+        """Publish; wait first while as many as may be are in flight."""
+        self._room.acquire()
         info = self._client.publish(topic, payload, qos)
-        self._name_of[info.mid] = name
+        self._names_of[info.mid].append(name)
         return info
 
     def _on_publish(self, client, userdata, mid, reason, properties):
-        # publish() may not have returned yet, so the names are looked up at the end.
-        self.acknowledged.add(mid)
+        self._ack_count_of[mid] += 1
+        self._room.release()
 
     @property
-    def acknowledged_names(self):
-        return {self._name_of[mid] for mid in self.acknowledged}
+    def acknowledged(self):
+        """The names of what the broker acknowledged."""
+        pairs = self._ack_count_of.copy().items()
+        return {name for mid, count in pairs for name in self._names_of[mid][:count]}
+
+    @property
+    def acknowledged_count(self):
+        return self._ack_count_of.total()
 
 
 async def until(fact, timeout_s=20):
