@@ -5,7 +5,7 @@ from typing import NamedTuple
 from phusong.kernels.columns import Int, Int64Column
 from phusong.kernels.days import ict_day
 from phusong.kernels.jit_uncounted import uncounted_kernel
-from phusong.kernels.meter_split import SPLIT_MAX_MS, is_split, last_day_of, part_of_day
+from phusong.kernels.meter_split import SPLIT_MAX_MS, is_split, last_day_of, part_before_day
 from phusong.kernels.meter_tables import (
     A_DOWNLINK,
     A_UPLINK,
@@ -25,7 +25,9 @@ from phusong.kernels.meter_tables import (
     NONE,
     SUM_MAX_BYTES,
     Tables,
+    account_before,
     account_of,
+    sim_day_before,
     sim_day_of,
 )
 
@@ -39,28 +41,30 @@ class Owner(NamedTuple):
 
 
 @uncounted_kernel
-def add_sum(table: Int64Column, row: Int, column: int, part_bytes: Int) -> bool:
-    """Add to a sum, unless it has reached SUM_MAX_BYTES; return whether it had not."""
-    if table[row, column] >= SUM_MAX_BYTES:
-        return False
-    table[row, column] = min(table[row, column] + part_bytes, SUM_MAX_BYTES)
-    return True
+def add_sum(table: Int64Column, row: Int, column: int, part_bytes: Int) -> None:
+    """Add to a sum, unless it has reached SUM_MAX_BYTES."""
+    if table[row, column] < SUM_MAX_BYTES:
+        table[row, column] = min(table[row, column] + part_bytes, SUM_MAX_BYTES)
 
 
 @uncounted_kernel
 def add_part(
-    t: Tables, owner: Owner, day: Int, part_bytes: Int, up_bytes: Int, indeterminate_bytes: Int
+    t: Tables, owner: Owner, row: Int, account: Int, part_bytes: Int, up_bytes: Int
 ) -> None:
     """Add bytes (or take them back, when negative) to one day of a SIM and of its source."""
-    row = sim_day_of(t, owner.sim, day)
-    if owner.is_zero_rated:
-        add_sum(t.sim_days, row, D_ZERO_RATED, part_bytes)
-    elif add_sum(t.sim_days, row, D_METERED, part_bytes):
-        indeterminate = t.sim_days[row, D_INDETERMINATE] + indeterminate_bytes
-        t.sim_days[row, D_INDETERMINATE] = min(indeterminate, t.sim_days[row, D_METERED])
-    account = account_of(t, owner.source, day)
+    column = D_ZERO_RATED if owner.is_zero_rated else D_METERED
+    add_sum(t.sim_days, row, column, part_bytes)
     add_sum(t.accounts, account, A_UPLINK, up_bytes)
     add_sum(t.accounts, account, A_DOWNLINK, part_bytes - up_bytes)
+
+
+@uncounted_kernel
+def add_guess(t: Tables, owner: Owner, row: Int, part_bytes: Int) -> None:
+    """Note that bytes of a SIM's day, not yet added to it, are there by a guess."""
+    if not owner.is_zero_rated and t.sim_days[row, D_METERED] < SUM_MAX_BYTES:
+        indeterminate = t.sim_days[row, D_INDETERMINATE] + part_bytes
+        room = min(t.sim_days[row, D_METERED] + part_bytes, SUM_MAX_BYTES)
+        t.sim_days[row, D_INDETERMINATE] = min(indeterminate, room)
 
 
 @uncounted_kernel
@@ -73,20 +77,27 @@ def add_interval(
     length counts on the day of its end.
     """
     last = last_day_of(from_ms, until_ms)
-    if not is_split(from_ms, until_ms):
-        add_part(t, owner, last, sign * whole_bytes, sign * up_bytes, 0)
+    is_guess = is_split(from_ms, until_ms)
+    is_long = until_ms - from_ms > SPLIT_MAX_MS
+    if is_guess and not is_long and whole_bytes == 0:
         return last
-    if until_ms - from_ms > SPLIT_MAX_MS:
-        add_part(t, owner, last, sign * whole_bytes, sign * up_bytes, sign * whole_bytes)
-        return last
-    first = ict_day(from_ms)
-    if whole_bytes == 0:
-        return last
-    for day in range(first, last + 1):
-        part = part_of_day(whole_bytes, from_ms, until_ms, day)
+    row = sim_day_of(t, owner.sim, last)
+    account = account_of(t, owner.source, last)
+    first = ict_day(from_ms) if is_guess and not is_long else last
+    # From the last day back, as days are linked: one search for all of them.
+    left, up_left = whole_bytes, up_bytes
+    for day in range(last, first - 1, -1):
+        before = part_before_day(whole_bytes, from_ms, until_ms, day) if day > first else 0
         # The uplink's own shares need not round as the whole's do; the downlink takes the rest.
-        up = part_of_day(up_bytes, from_ms, until_ms, day)
-        add_part(t, owner, day, sign * part, sign * up, sign * part)
+        up_before = part_before_day(up_bytes, from_ms, until_ms, day) if day > first else 0
+        part = sign * (left - before)
+        if is_guess:
+            add_guess(t, owner, row, part)
+        add_part(t, owner, row, account, part, sign * (up_left - up_before))
+        left, up_left = before, up_before
+        if day > first:
+            row = sim_day_before(t, row)
+            account = account_before(t, account)
     return first
 
 

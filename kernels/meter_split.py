@@ -29,12 +29,9 @@ def share_of(whole_bytes: Int, part_ms: Int, whole_ms: Int) -> Int:
 
 
 @kernel
-def part_of_day(whole_bytes: Int, from_ms: Int, until_ms: Int, day: Int) -> Int:
-    """Return what of an interval's bytes belongs to one of its days, by time, rounded at the midnights."""
-    whole_ms = until_ms - from_ms
-    day_from = max(day_start_ms(day), from_ms) - from_ms
-    day_until = min(day_start_ms(day + 1), until_ms) - from_ms
-    return share_of(whole_bytes, day_until, whole_ms) - share_of(whole_bytes, day_from, whole_ms)
+def part_before_day(whole_bytes: Int, from_ms: Int, until_ms: Int, day: Int) -> Int:
+    """Return what of an interval's bytes lies before one of its days, by time, rounded at the midnight."""
+    return share_of(whole_bytes, max(day_start_ms(day), from_ms) - from_ms, until_ms - from_ms)
 
 
 @kernel

@@ -97,6 +97,23 @@ class Tables(NamedTuple):
 
 
 @uncounted_kernel
+def insert_sim_day(t: Tables, sim: Int, newer: Int, older: Int, day: Int) -> Int:
+    """Add a day of a SIM between two of its rows, NONE at the ends; return the new row."""
+    added = t.used[C_SIM_DAY]
+    t.used[C_SIM_DAY] += 1
+    t.sim_days[added, :] = 0
+    t.sim_days[added, D_SIM] = sim
+    t.sim_days[added, D_DAY] = day
+    t.sim_days[added, D_OLDER] = older
+    t.sim_days[added, D_CROSSED_TIME] = NONE
+    if newer == NONE:
+        t.sims[sim, M_NEWEST] = added
+    else:
+        t.sim_days[newer, D_OLDER] = added
+    return np.int64(added)
+
+
+@uncounted_kernel
 def sim_day_of(t: Tables, sim: Int, day: Int) -> Int:
     """Return the row of a SIM's day, adding it when new."""
     newer = np.int64(NONE)
@@ -106,17 +123,32 @@ def sim_day_of(t: Tables, sim: Int, day: Int) -> Int:
         row = t.sim_days[row, D_OLDER]
     if row != NONE and t.sim_days[row, D_DAY] == day:
         return np.int64(row)
-    added = t.used[C_SIM_DAY]
-    t.used[C_SIM_DAY] += 1
-    t.sim_days[added, :] = 0
-    t.sim_days[added, D_SIM] = sim
-    t.sim_days[added, D_DAY] = day
-    t.sim_days[added, D_OLDER] = row
-    t.sim_days[added, D_CROSSED_TIME] = NONE
+    return insert_sim_day(t, sim, newer, row, day)
+
+
+@uncounted_kernel
+def sim_day_before(t: Tables, row: Int) -> Int:
+    """Return the row of the day before another row's of the same SIM, adding it when new."""
+    day = t.sim_days[row, D_DAY] - 1
+    older = t.sim_days[row, D_OLDER]
+    if older != NONE and t.sim_days[older, D_DAY] == day:
+        return np.int64(older)
+    return insert_sim_day(t, t.sim_days[row, D_SIM], row, older, day)
+
+
+@uncounted_kernel
+def insert_account(t: Tables, source: Int, newer: Int, older: Int, day: Int) -> Int:
+    """Add a day of a source between two of its rows, NONE at the ends; return the new row."""
+    added = t.used[C_ACCOUNT]
+    t.used[C_ACCOUNT] += 1
+    t.accounts[added, :] = 0
+    t.accounts[added, A_SOURCE] = source
+    t.accounts[added, A_DAY] = day
+    t.accounts[added, A_OLDER] = older
     if newer == NONE:
-        t.sims[sim, M_NEWEST] = added
+        t.sources[source] = added
     else:
-        t.sim_days[newer, D_OLDER] = added
+        t.accounts[newer, A_OLDER] = added
     return np.int64(added)
 
 
@@ -130,14 +162,14 @@ def account_of(t: Tables, source: Int, day: Int) -> Int:
         row = t.accounts[row, A_OLDER]
     if row != NONE and t.accounts[row, A_DAY] == day:
         return np.int64(row)
-    added = t.used[C_ACCOUNT]
-    t.used[C_ACCOUNT] += 1
-    t.accounts[added, :] = 0
-    t.accounts[added, A_SOURCE] = source
-    t.accounts[added, A_DAY] = day
-    t.accounts[added, A_OLDER] = row
-    if newer == NONE:
-        t.sources[source] = added
-    else:
-        t.accounts[newer, A_OLDER] = added
-    return np.int64(added)
+    return insert_account(t, source, newer, row, day)
+
+
+@uncounted_kernel
+def account_before(t: Tables, row: Int) -> Int:
+    """Return the row of the day before another row's of the same source, adding it when new."""
+    day = t.accounts[row, A_DAY] - 1
+    older = t.accounts[row, A_OLDER]
+    if older != NONE and t.accounts[older, A_DAY] == day:
+        return np.int64(older)
+    return insert_account(t, t.accounts[row, A_SOURCE], row, older, day)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phusong.kernels.days import ict_day
-from phusong.kernels.meter_split import SPLIT_MAX_MS, last_day_of, part_of_day, share_of
+from phusong.kernels.meter_split import SPLIT_MAX_MS, last_day_of, part_before_day, share_of
 
 times = st.integers(0, 4_000_000_000_000)
 
@@ -22,11 +22,11 @@ def test_a_share_is_exact_where_the_product_leaves_64_bits(
 
 @settings(deadline=None)
 @given(st.integers(0, 2**63 - 1), times, st.integers(1, 40 * 86_400_000))
-def test_the_parts_of_an_interval_sum_to_the_whole(whole: int, from_ms: int, length: int) -> None:
+def test_no_day_of_an_interval_has_a_negative_part(whole: int, from_ms: int, length: int) -> None:
     until_ms = from_ms + length
 
     days = range(ict_day(from_ms), last_day_of(from_ms, until_ms) + 1)
-    parts = [int(part_of_day(whole, from_ms, until_ms, day)) for day in days]
+    before = [int(part_before_day(whole, from_ms, until_ms, day)) for day in days]
 
-    assert sum(parts) == whole
-    assert min(parts) >= 0
+    assert before[0] == 0
+    assert [*before, whole] == sorted([*before, whole])
