@@ -65,6 +65,18 @@ class JournalReader:
         self._segment: Path | None = None
         self._database: sqlite3.Connection | None = None
 
+    @property
+    def segment(self) -> Path | None:
+        """The segment of the frame that was read last."""
+        return self._segment
+
+    def segment_meta(self) -> dict[str, Any]:
+        """Return what the open segment says about itself. Raises JournalDamaged."""
+        if self._database is None or self._segment is None:
+            return {}
+        with _reading(self._segment):
+            return dict(self._database.execute("SELECT key, value FROM meta").fetchall())
+
     def close(self) -> None:
         """Let go of the segment that is open."""
         if self._database is not None:

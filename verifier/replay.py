@@ -32,12 +32,32 @@ def build_state(
     state = read_snapshot(data, reader, horizon, settings)
     if state is None:
         state = new_state(RegistryHistory(), horizon, settings)
+    return _complete(state, data, last.sequence, progress)
+
+
+def rebuild_state(
+    data: Path,
+    horizon: Horizon,
+    settings: QuotaSettings,
+    until_sequence: int,
+    progress: Progress = no_progress,
+) -> State:
+    """Return the state up to a sequence from the journal alone, whatever snapshot there is.
+
+    Raises JournalDamaged where the chain breaks.
+    """
+    state = new_state(RegistryHistory(), horizon, settings)
+    return _complete(state, data, until_sequence, progress)
+
+
+def _complete(state: State, data: Path, until_sequence: int, progress: Progress) -> State:
+    horizon, settings = state.horizon, state.quota.settings
     while True:
         try:
-            return advance(state, data, last.sequence, progress)
+            return advance(state, data, until_sequence, progress)
         except RegistriesChanged:
             # Read all of them first, so that there is no third time.
-            history = read_registries(data / "journal", last.sequence)
+            history = read_registries(data / "journal", until_sequence)
             state = new_state(history, horizon, settings)
 
 

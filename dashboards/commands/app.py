@@ -26,6 +26,7 @@ COMMANDS = {
     ),
     "quota": ("quota", "quota", "Say for each SIM what of its free volume a day took."),
     "journal": ("journal", "app", "Look into the journal: stat, quarantine."),
+    "audit": ("audit", "app", "Prove the journal and the figures made from it: verify."),
     "check-config": (
         "check_config",
         "check_config",
