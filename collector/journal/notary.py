@@ -6,12 +6,18 @@ Belongs to whoever holds the writer's lock; everything here blocks and belongs o
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from phusong.collector.journal.checkpoint import HeadFile, Signer
 from phusong.collector.journal.reader import chain_at, first_sequence, open_any
 from phusong.collector.journal.sealed import remove_logs, seal_segment, sealed_path
-from phusong.collector.journal.segment import JournalDamaged, segment_number, segment_paths
+from phusong.collector.journal.segment import (
+    JournalDamaged,
+    read_meta,
+    segment_number,
+    segment_paths,
+)
 from phusong.kernels.merkle import Tree, leaf_hash
 from phusong.kernels.note import Head
 
@@ -58,9 +64,11 @@ class Notary:
 
     def seal_next(self) -> bool:
         """Seal one segment that another one follows; return whether there was any."""
-        for path in segment_paths(self._folder)[:-1]:
+        paths = segment_paths(self._folder)
+        for path, following in pairwise(paths):
             segment = segment_number(path)
             if path != sealed_path(self._folder, segment):
+                _check_follows(path, following)
                 seal_segment(self._folder, segment, self._signer, _time_text(self._clock_ms()))
                 return True
             remove_logs(self._folder, segment)  # left by a crash after the last step but one
@@ -81,6 +89,19 @@ class Notary:
                         raise JournalDamaged(f"{path.name}: sequence {tree.size + 1} is missing")
                     tree, chain = tree.grow(leaf_hash(stored)), stored
         self._tree, self._chain = tree, chain
+
+
+def _check_follows(path: Path, following: Path) -> None:
+    """Refuse to seal a segment whose last frame is not the one the next segment was begun after."""
+    with closing(open_any(path)) as database, closing(open_any(following)) as after:
+        last = database.execute(
+            "SELECT sequence, chain FROM frame ORDER BY sequence DESC LIMIT 1"
+        ).fetchone()
+        meta = read_meta(after)
+    if last != (meta.first_sequence - 1, meta.previous_chain):
+        raise JournalDamaged(
+            f"{path.name}, sequence {last[0] if last else '?'}: {following.name} does not follow from it"
+        )
 
 
 def _time_text(time_ms: int) -> str:

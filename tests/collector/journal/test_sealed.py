@@ -140,6 +140,18 @@ def test_a_damaged_segment_is_not_sealed_and_stays(tmp_path):
     assert not sealed_path(tmp_path / "journal", 1).exists()
 
 
+def test_a_segment_that_lost_its_last_frame_is_not_sealed(tmp_path):
+    journal = write(tmp_path)
+    path = segment_path(tmp_path / "journal", 1)
+    with sqlite3.connect(path) as database:
+        database.execute("DELETE FROM frame WHERE sequence = (SELECT max(sequence) FROM frame)")
+    database.close()
+
+    with pytest.raises(JournalDamaged, match="does not follow"):
+        seal_all(notary(tmp_path, journal))
+    assert path.exists()
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_a_damaged_or_torn_sealed_segment_is_an_error_and_never_other_frames(tmp_path, seed):
     journal = write(tmp_path)
