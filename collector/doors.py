@@ -1,8 +1,10 @@
 """Everything that takes telemetry in, opened in order and closed in reverse: journal, intake, board, MQTT, gRPC, broker."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -19,7 +21,15 @@ from phusong.collector.rpc.server import GrpcServer
 from phusong.collector.signing import signing
 from phusong.collector.warming import warm_kernels
 
+log = logging.getLogger(__name__)
+
 JOURNAL_FOLDER = "journal"
+# What NTP corrects while nobody looks; `kernels.clock` allows a device as much.
+CLOCK_BEHIND_MAX_MS = 5 * 60 * 1000
+
+
+class ClockBehind(Exception):
+    """This machine's clock is behind what the journal holds."""
 
 
 class OpenIntake(NamedTuple):
@@ -36,10 +46,11 @@ async def open_intake(
 ) -> AsyncIterator[OpenIntake]:
     """Open the journal in `data` for writing, with everything it says was seen; no doors.
 
-    Raises JournalLocked when a service runs on it, JournalDamaged, FrameDamaged, OSError, sqlite3.Error.
+    Raises JournalLocked when a service runs on it, ClockBehind, JournalDamaged, FrameDamaged, OSError, sqlite3.Error.
     """
     warm_kernels()
     with JournalWriter(data / JOURNAL_FOLDER) as writer:
+        _check_clock(writer, clock_ms())
         memory = recover(writer.folder)
         assert memory.sequence == writer.sequence, "nobody else writes"
         async with (
@@ -49,7 +60,26 @@ async def open_intake(
             memory.board.attach(intake)
             yield OpenIntake(writer, intake, memory.board)
         if not writer.is_failed:
-            save_memory(writer, memory.judge, memory.board)
+            try:
+                save_memory(writer, memory.judge, memory.board)
+            except OSError as error:  # it only saves time
+                log.warning("the collector's memory was not written: %s", error)
+
+
+def _check_clock(writer: JournalWriter, now_ms: int) -> None:
+    """Refuse to journal the present under a future: arrival never runs backwards, so days would count wrong.
+
+    Raises ClockBehind.
+    """
+    if writer.received_time_ms - now_ms > CLOCK_BEHIND_MAX_MS:
+        last, now = (
+            datetime.fromtimestamp(moment_ms / 1000, UTC).isoformat(timespec="seconds")
+            for moment_ms in (writer.received_time_ms, now_ms)
+        )
+        raise ClockBehind(
+            f"the journal's last arrival is {last} and this clock says {now}: set the clock right, or if the"
+            " journal was written under a wrong clock or as a rehearsal, begin in another folder"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +158,8 @@ class Doors:
 
     def not_ready(self) -> str | None:
         """Say why telemetry is not taken by one of the roads, None when it is by all."""
+        if self._writer.received_time_ms - self._clock_ms() > CLOCK_BEHIND_MAX_MS:
+            return "the clock went back: arrivals are counted under a time that has not come yet"
         if self.intake.failure.done():
             return f"the journal takes nothing more: {self.intake.failure.exception()}"
         if self.intake.is_full:

@@ -1,8 +1,8 @@
 """What the collector remembers, rebuilt from the journal at start. The file beside the journal only saves time."""
 
+import io
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.journal.reader import chain_at, read_frames
-from phusong.collector.journal.segment import FILE_MODE
+from phusong.collector.journal.segment import FILE_MODE, JournalDamaged
 from phusong.collector.journal.writer import JournalWriter
 from phusong.collector.judge import Judge
 from phusong.collector.routes import RouteTable
+from phusong.kernels.checked import with_digest, without_digest
 from phusong.kernels.frame import decode_frame
 from phusong.kernels.windows import SequenceWindows
 
-CACHE_NAME = "collector-memory.npz"
+CACHE_NAME = "collector-memory.cache"
 # A file of another version is not read; the journal is.
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 
 Arrays = dict[str, NDArray[np.int64]]
 
@@ -62,39 +63,51 @@ def save_memory(writer: JournalWriter, judge: Judge, board: DecisionBoard) -> No
     arrays["board"] = _as_bytes(board.export())
     draft = writer.folder / f"{CACHE_NAME}.draft"
     descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, FILE_MODE)
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
     with os.fdopen(descriptor, "wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        file.write(with_digest(content.getvalue()))
     draft.replace(writer.folder / CACHE_NAME)
 
 
 def _from_cache(folder: Path) -> Memory | None:
-    """Return the memory in the cache, None where there is none that fits the journal."""
+    """Return the memory in the cache, None where there is none that is whole and of this version.
+
+    Raises JournalDamaged when the journal does not hold the frames the memory is of.
+    """
     try:
-        # Opened here: numpy leaves a torn file open.
-        with (folder / CACHE_NAME).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
-            arrays: Arrays = dict(loaded)
-        version, sequence = arrays["position"].tolist()
-        if version != CACHE_VERSION or chain_at(folder, sequence) != arrays["chain"].tobytes():
-            return None
-        admitted = json.loads(arrays["admitted"].tobytes())
-        table = RouteTable()
-        table.admit(None if admitted is None else frozenset(map(tuple, admitted)))
-        for operator, source in json.loads(arrays["identities"].tobytes()):
-            table.identity_number(operator, source)
-        windows = SequenceWindows()
-        prefix = "windows_"
-        windows.restore(
-            {
-                name.removeprefix(prefix): array
-                for name, array in arrays.items()
-                if name.startswith(prefix)
-            }
+        content = without_digest((folder / CACHE_NAME).read_bytes())
+    except OSError:
+        return None
+    if content is None:
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as loaded:
+        arrays: Arrays = dict(loaded)
+    version, sequence = arrays["position"].tolist()
+    if version != CACHE_VERSION:
+        return None
+    if chain_at(folder, sequence) != arrays["chain"].tobytes():
+        raise JournalDamaged(
+            f"sequence {sequence}: the collector remembers that frame and the journal does not hold it. Was the"
+            f" journal cut, or replaced by an older copy? If it was on purpose, delete {folder / CACHE_NAME}"
         )
-        board = DecisionBoard()
-        body = arrays["board"].tobytes()
-        board.replay(decode_frame(body), body)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # torn or foreign: it is only a cache
+    admitted = json.loads(arrays["admitted"].tobytes())
+    table = RouteTable()
+    table.admit(None if admitted is None else frozenset(map(tuple, admitted)))
+    for operator, source in json.loads(arrays["identities"].tobytes()):
+        table.identity_number(operator, source)
+    windows = SequenceWindows()
+    prefix = "windows_"
+    windows.restore(
+        {
+            name.removeprefix(prefix): array
+            for name, array in arrays.items()
+            if name.startswith(prefix)
+        }
+    )
+    board = DecisionBoard()
+    body = arrays["board"].tobytes()
+    board.replay(decode_frame(body), body)
     return Memory(Judge(table, windows), board, sequence)
 
 

@@ -61,7 +61,7 @@ class Service:
         self.link = VerifierLink(
             FollowOptions(options.data, options.settings, options.clock_offset_ms), self._hear
         )
-        self._first_report = asyncio.Event()
+        self._heard = asyncio.Event()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Address]:
@@ -84,7 +84,7 @@ class Service:
             )
             await stack.enter_async_context(self.link)
             await stack.enter_async_context(_http(self, listener))
-            await self._first_report.wait()
+            await self._first_report()
             address = Address(
                 self._doors.mqtt_port,
                 self._doors.grpc_port,
@@ -119,8 +119,25 @@ class Service:
         assert self._doors is not None
         return self._doors.not_ready() or self.link.not_ready()
 
+    async def failed(self) -> None:
+        """Wait for ever, or raise what stopped the intake: nothing more can be taken then."""
+        assert self._doors is not None
+        await self._doors.failed()
+
+    async def _first_report(self) -> None:
+        """Wait for the verifier's first report. Raises VerifierFailed when there can be none."""
+        heard = asyncio.create_task(self._heard.wait())
+        failed = asyncio.create_task(self.link.failed())
+        try:
+            await asyncio.wait({heard, failed}, return_when=asyncio.FIRST_COMPLETED)
+            if failed.done():
+                failed.result()
+        finally:
+            heard.cancel()
+            failed.cancel()
+
     async def _hear(self, status: VerifierStatus) -> None:
-        self._first_report.set()
+        self._heard.set()
         if status.decisions:
             assert self._doors is not None
             await self._doors.board.publish([Decision.FromString(d) for d in status.decisions])
@@ -132,9 +149,11 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise OSError(
+            error.errno, f"http cannot listen on {host}:{port}: {error.strerror}"
+        ) from error
     return listener
 
 

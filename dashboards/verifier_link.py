@@ -1,22 +1,34 @@
 """The parent's side of the verifier process: start it, hear it, start it again when it dies, stop it."""
 
 import asyncio
+import logging
 import multiprocessing
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Self
 
-from phusong.verifier.process import STOP, FollowOptions, follow
+from phusong.verifier.process import STOP, FollowOptions, VerifierFailure, follow
 from phusong.verifier.status import VerifierStatus
+
+log = logging.getLogger(__name__)
 
 Hear = Callable[[VerifierStatus], Awaitable[None]]
 
 # A verifier that cannot start at all must not spin.
 RESTART_PAUSE_S = 1.0
+# Deaths without a report in between after which starting again is hoping: somebody must look.
+SILENT_DEATH_COUNT_MAX = 3
+# A report comes twice a second; after this the verifier is stuck, stopped or swapping.
+REPORT_AGE_MAX_S = 10.0
 # Writing the snapshot of millions of SIMs takes seconds; without it only the next start is slower.
 STOP_TIMEOUT_S = 20.0
+
+
+class VerifierFailed(Exception):
+    """The verifier cannot go on, and says why; starting it again would not help."""
 
 
 class VerifierLink:
@@ -28,8 +40,9 @@ class VerifierLink:
         self._hear = hear
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
-        self._task: asyncio.Task[None] | None = None
         self._is_stopping = False
+        self._silent_death_count = 0
+        self._heard_at_s = 0.0
         self.start_count = 0
         self.status: VerifierStatus | None = None
         self.judged: VerifierStatus | None = None
@@ -45,55 +58,82 @@ class VerifierLink:
         if self._pipe is not None:
             with suppress(OSError):  # it is gone already
                 self._pipe.send_bytes(STOP)
-        assert self._task is not None
         try:
-            await asyncio.wait_for(self._task, STOP_TIMEOUT_S)
+            await asyncio.wait_for(asyncio.shield(self._task), STOP_TIMEOUT_S)
         except TimeoutError:
+            log.warning("the verifier did not stop within %d s and is killed", STOP_TIMEOUT_S)
             assert self._process is not None
             self._process.kill()
+            await asyncio.wait([self._task])
+        except VerifierFailed:
+            pass  # who waits for `failed` has heard of it
+
+    async def failed(self) -> None:
+        """Wait for ever, or raise why the verifier cannot go on."""
+        await asyncio.shield(self._task)
 
     def not_ready(self) -> str | None:
         """Say why no verdict can be had now, None when it can."""
+        if self._task.done():
+            return f"the verifier ended for good: {self._task.exception()}"
         if self._process is None or not self._process.is_alive():
             return "the verifier is starting again"
         if self.status is None:
             return "the verifier is reading the journal"
+        age_s = time.monotonic() - self._heard_at_s
+        if age_s > REPORT_AGE_MAX_S:
+            return f"the verifier has said nothing for {age_s:.0f} s"
         return None
 
     async def _run(self) -> None:
         while not self._is_stopping:
-            await self._follow_once()
-            if not self._is_stopping:
-                await asyncio.sleep(RESTART_PAUSE_S)
+            try:
+                await self._follow_once()
+            except OSError as error:  # no descriptor or no memory for another process: it may pass
+                log.warning("the verifier cannot be started: %s", error)
+            if self._is_stopping:
+                break
+            self._note_death()
+            await asyncio.sleep(RESTART_PAUSE_S)
+
+    def _note_death(self) -> None:
+        code = None if self._process is None else self._process.exitcode
+        log.warning("the verifier ended (exit code %s) and is started again", code)
+        self._silent_death_count = self._silent_death_count + 1 if self.status is None else 0
+        if self._silent_death_count >= SILENT_DEATH_COUNT_MAX:
+            raise VerifierFailed(
+                f"the verifier died {SILENT_DEATH_COUNT_MAX} times before its first report; its last words are above"
+            )
 
     async def _follow_once(self) -> None:
+        self.status = None
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
             target=follow, args=(self._options, theirs), name="phusong verifier", daemon=True
         )
-        self._process.start()
-        theirs.close()
-        self.start_count += 1
-        readable = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        descriptor = self._pipe.fileno()
-        loop.add_reader(descriptor, readable.set)
         try:
+            self._process.start()
+            theirs.close()
+            self.start_count += 1
+            if self._is_stopping:
+                self._pipe.send_bytes(STOP)
             while True:
-                await readable.wait()
-                readable.clear()
-                while self._pipe.poll():
-                    await self._take(self._pipe.recv())
-        except (EOFError, OSError):
+                # In a thread: a report is read whole however slowly it comes, and the doors go on.
+                await self._take(await asyncio.to_thread(self._pipe.recv))
+        except EOFError:
             pass  # the process ended: of its own accord, killed, or told to
         finally:
-            loop.remove_reader(descriptor)
+            theirs.close()
             self._pipe.close()
-            await asyncio.to_thread(self._process.join)
+            if self._process.pid is not None:
+                await asyncio.to_thread(self._process.join)
 
-    async def _take(self, status: VerifierStatus) -> None:
-        self.status = status
-        if status.judgement is not None:
-            self.judged = status
-        await self._hear(status)
+    async def _take(self, report: VerifierStatus | VerifierFailure) -> None:
+        if isinstance(report, VerifierFailure):
+            raise VerifierFailed(report.reason)
+        self._heard_at_s = time.monotonic()
+        self.status = report
+        if report.judgement is not None:
+            self.judged = report
+        await self._hear(report)

@@ -4,15 +4,18 @@ It has its own core and never slows intake. What it tells its parent goes throug
 there is "stop". Losing it loses nothing: the next one starts from the journal.
 """
 
+import logging
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from phusong.kernels.days import ict_day
-from phusong.verifier.journal import JournalReader
+from phusong.kernels.frame import FrameDamaged
+from phusong.verifier.journal import JournalDamaged, JournalReader
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.decisions import decision_message
 from phusong.verifier.quota.settings import QuotaSettings
@@ -22,7 +25,7 @@ from phusong.verifier.state import RegistriesChanged, State
 from phusong.verifier.status import Judgement, VerifierStatus, judge, row_counts
 from phusong.verifier.warm import warm_up
 
-Clock = Callable[[], int]
+log = logging.getLogger(__name__)
 
 # How long a quiet journal is left alone before it is looked at again: well under the 50 ms in which a decision must
 # be out, and far above the cost of a look (0.1 ms).
@@ -35,6 +38,8 @@ JUDGE_EVERY_S = 5.0
 SNAPSHOT_EVERY_S = 60.0
 # A step must end soon enough to send its decisions.
 FRAMES_PER_STEP = 16
+# A midnight's worth of cuts goes over in runs, so that the first are on their way while the last are written.
+DECISIONS_PER_REPORT = 256
 STOP = b"stop"
 
 
@@ -45,6 +50,13 @@ class FollowOptions:
     data: Path
     settings: QuotaSettings
     clock_offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierFailure:
+    """The last report of a verifier that starting again would not help."""
+
+    reason: str
 
 
 class Follower:
@@ -71,7 +83,10 @@ class Follower:
         judgement = self._judgement(now_s)
         if decisions or judgement or self._is_status_due(now_s, is_at_end=not applied):
             self._told_at_s, self._told_sequence = now_s, self._state.position.sequence
-            self._tell(replace(self._status(judgement), decisions=decisions))
+            status = self._status(judgement)
+            for start in range(0, max(len(decisions), 1), DECISIONS_PER_REPORT):
+                run = decisions[start : start + DECISIONS_PER_REPORT]
+                self._tell(replace(status, decisions=run))
         if now_s - self._snapshot_at_s >= SNAPSHOT_EVERY_S:
             self.write_snapshot()
         return applied
@@ -81,8 +96,12 @@ class Follower:
         self._snapshot_at_s = time.monotonic()
         sequence = self._state.position.sequence
         if sequence != self._snapshot_sequence and is_complete(self._state):
-            write_snapshot(self._options.data, self._state)
-            self._snapshot_sequence = sequence
+            try:
+                write_snapshot(self._options.data, self._state)
+            except OSError as error:  # a full disk, say: without it only the next start is slower
+                log.warning("no snapshot could be written: %s", error)
+            else:
+                self._snapshot_sequence = sequence
 
     def _is_status_due(self, now_s: float, *, is_at_end: bool) -> bool:
         is_news = is_at_end and self._state.position.sequence != self._told_sequence
@@ -138,12 +157,14 @@ def follow(options: FollowOptions, pipe: Connection) -> None:
     # Ctrl-C reaches the whole process group; the parent decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warm_up(options.settings)
-    follower = Follower(options, pipe.send)
-    while True:
-        was_busy = follower.step()
-        try:
-            if pipe.poll(0 if was_busy else POLL_S) and pipe.recv_bytes() == STOP:
-                break
-        except (EOFError, OSError):  # the parent is gone; the journal is not
-            break
+    try:
+        follower = Follower(options, pipe.send)
+        with suppress(EOFError, ConnectionError):  # the parent is gone; the journal is not
+            while True:
+                was_busy = follower.step()
+                if pipe.poll(0 if was_busy else POLL_S) and pipe.recv_bytes() == STOP:
+                    break
+    except (JournalDamaged, FrameDamaged) as damage:
+        pipe.send(VerifierFailure(f"the journal is damaged at {damage}"))
+        return
     follower.write_snapshot()

@@ -1,23 +1,26 @@
 """The state written down, so that a start need not replay everything. Only a cache.
 
-One file, `DATA/snapshot/state.npz`: arrays by name, and under "meta" a JSON text with the position and
-what the state was derived with. Anything that does not fit exactly (other kernels, other software, a
-journal that is not the one it was made from, a damaged file) makes it worthless, never wrong.
+One file, `DATA/snapshot/state.snapshot`: behind its digest an .npz with arrays by name, and under "meta" a JSON text
+with the position and what the state was derived with. Anything that does not fit exactly (other code, another
+question, a damaged file) makes it worthless, never wrong. A whole snapshot of frames that the journal does not hold is
+no reason to trust the journal less loudly: it proves that frames are gone.
 """
 
+import hashlib
+import io
 import json
 import os
-import zipfile
-import zlib
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from phusong.kernels.checked import with_digest, without_digest
 from phusong.kernels.jit import kernel_digest
-from phusong.verifier.journal import JournalReader, Position
+from phusong.verifier.journal import JournalDamaged, JournalReader, Position
 from phusong.verifier.names import Names
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
@@ -25,13 +28,22 @@ from phusong.verifier.registry.entries import RegistryHistory, read_registries
 from phusong.verifier.state import State, new_state
 from phusong.verifier.tallies import RouteKey, Tallies
 
-FORMAT = 1
+NAME = "state.snapshot"
 PARTS = ("coverage", "quota", "windows", "cells")
 
 
 def is_complete(state: State) -> bool:
     """Tell whether the horizon, if there was one, left nothing out."""
     return state.beyond_count == 0 and state.horizon.known_at_ms is None
+
+
+@cache
+def code_digest() -> str:
+    """Return a digest of everything that derives the state: kernels and this package."""
+    digest = hashlib.sha256(kernel_digest().encode())
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def write_snapshot(data: Path, state: State) -> None:
@@ -44,10 +56,12 @@ def write_snapshot(data: Path, state: State) -> None:
         for name, array in getattr(state, part).export().items():
             arrays[f"{part}.{name}"] = array
     arrays["meta"] = np.frombuffer(json.dumps(_meta(state)).encode(), np.uint8)
-    path = folder / "state.npz"
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    path = folder / NAME
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        file.write(with_digest(content.getvalue()))
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
@@ -56,15 +70,27 @@ def write_snapshot(data: Path, state: State) -> None:
 def read_snapshot(
     data: Path, reader: JournalReader, horizon: Horizon, settings: QuotaSettings
 ) -> State | None:
-    """Return the snapshot's state where it answers the same question, else None."""
-    path = data / "snapshot" / "state.npz"
+    """Return the snapshot's state where it answers the same question, else None.
+
+    Raises JournalDamaged when the journal does not hold the frames the snapshot was made from.
+    """
+    path = data / "snapshot" / NAME
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        meta = json.loads(arrays.pop("meta").tobytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        content = without_digest(path.read_bytes())
+    except OSError:
         return None
-    if not _fits(meta, reader, horizon, settings):
+    if content is None:
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    meta = json.loads(arrays.pop("meta").tobytes())
+    if reader.chain_at(meta["sequence"]) != bytes.fromhex(meta["chain"]):
+        raise JournalDamaged(
+            f"sequence {meta['sequence']}: a snapshot was made there, and the journal, which ends at"
+            f" {reader.last().sequence}, does not hold that frame. Was it cut, or replaced by an older copy?"
+            f" If it was on purpose, delete {path}"
+        )
+    if not _fits(meta, horizon, settings):
         return None
     history = RegistryHistory()
     if meta["registries"]:
@@ -72,26 +98,21 @@ def read_snapshot(
     return _restore(meta, arrays, history, horizon, settings)
 
 
-def _fits(
-    meta: dict[str, Any], reader: JournalReader, horizon: Horizon, settings: QuotaSettings
-) -> bool:
-    if (meta["format"], meta["kernels"]) != (FORMAT, kernel_digest()):
+def _fits(meta: dict[str, Any], horizon: Horizon, settings: QuotaSettings) -> bool:
+    if meta["code"] != code_digest():
         return False
     if meta["settings"] != settings.digest:
         return False
     if horizon.as_of_ms is not None and horizon.as_of_ms < meta["time_max_ms"]:
         return False
-    if horizon.known_at_ms is not None and horizon.known_at_ms < meta["known_max_ms"]:
-        return False
-    return reader.chain_at(meta["sequence"]) == bytes.fromhex(meta["chain"])
+    return horizon.known_at_ms is None or horizon.known_at_ms >= meta["known_max_ms"]
 
 
 def _meta(state: State) -> dict[str, Any]:
     versions = [v for found in state.registries.history.versions.values() for v in found]
     known_ms = max((version.known_time_ms for version in versions), default=0)
     return {
-        "format": FORMAT,
-        "kernels": kernel_digest(),
+        "code": code_digest(),
         "settings": state.quota.settings.digest,
         "sequence": state.position.sequence,
         "chain": state.position.chain.hex(),

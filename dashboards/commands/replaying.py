@@ -43,7 +43,10 @@ def _build(data: Path, horizon: Horizon, settings: QuotaSettings, progress: Prog
 
     state = build_state(data, horizon, settings, count)
     if is_complete(state) and applied >= SNAPSHOT_AFTER_FRAMES:
-        write_snapshot(data, state)
+        try:
+            write_snapshot(data, state)
+        except OSError as error:
+            say(f"phusong: no snapshot was written ({error}); the next question takes as long")
     return state
 
 

@@ -3,20 +3,24 @@
 import asyncio
 import json
 import signal
+import sqlite3
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from phusong.collector.doors import ClockBehind
 from phusong.collector.journal.segment import JournalDamaged
-from phusong.collector.journal.writer import JournalLocked
+from phusong.collector.journal.writer import JournalFailed, JournalLocked
 from phusong.dashboards.commands.broker_table import PORT_MAX, broker_options
 from phusong.dashboards.commands.configuration import Configuration, read_configuration
 from phusong.dashboards.commands.exits import FAILED, USAGE, fail, say
 from phusong.dashboards.commands.options import now_ms, time_ms
 from phusong.dashboards.service import Service, ServiceOptions
+from phusong.dashboards.verifier_link import VerifierFailed
 from phusong.kernels.jit import CACHE_FOLDER, is_compiled
 from phusong.verifier.quota.settings import QuotaSettings
 
@@ -73,6 +77,13 @@ def serve(
         fail(f"{locked}. Another phusong writes there: stop it, or give --data another folder.")
     except JournalDamaged as damage:
         fail(f"the journal is damaged: {damage}. Nothing was changed; compare with a copy.")
+    except (JournalFailed, sqlite3.Error) as error:
+        fail(
+            f"the journal takes nothing more: {error}. What was acknowledged is on disk. See to the disk"
+            f" (`phusong doctor --data {options.data}`), then start again."
+        )
+    except (VerifierFailed, ClockBehind) as error:
+        fail(f"{error}. Nothing was changed.")
     except OSError as error:
         fail(f"{error}. `phusong doctor --data {options.data}` says more.", FAILED)
 
@@ -97,10 +108,23 @@ def service_options(configuration: Configuration) -> ServiceOptions:
 
 
 async def _serve(service: Service) -> None:
+    """Run until somebody says stop, or nothing more can be taken in."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    running = asyncio.create_task(_run(service), name="service")
+    stopped = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not running.done():
+        say("phusong: stopping; everything acknowledged is on disk")
+        running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def _run(service: Service) -> None:
     async with service.running() as address:
         sys.stdout.write(json.dumps(asdict(address)) + "\n")
         sys.stdout.flush()
@@ -108,5 +132,4 @@ async def _serve(service: Service) -> None:
             f"phusong: MQTT 5 on {address.host}:{address.mqtt_port}, gRPC on {address.host}:{address.grpc_port},"
             f" http://{address.host}:{address.http_port}/metrics; Ctrl-C stops"
         )
-        await stop.wait()
-        say("phusong: stopping; everything acknowledged is on disk")
+        await service.failed()

@@ -1,6 +1,7 @@
 """The one road into the journal."""
 
 import asyncio
+import itertools
 import shutil
 
 import pytest
@@ -8,9 +9,10 @@ from batches import usage_batch, usage_payload
 from google.protobuf import json_format
 
 import phusong.collector.intake as intake_module
-from phusong.collector.doors import open_intake
+from phusong.collector.doors import ClockBehind, open_intake
 from phusong.collector.intake import Overloaded
 from phusong.collector.journal.reader import read_frames
+from phusong.collector.journal.segment import JournalDamaged
 from phusong.collector.journal.writer import JournalFailed, JournalLocked
 from phusong.collector.memory import CACHE_NAME
 from phusong.collector.topics import route_of_names, route_of_topic
@@ -78,7 +80,7 @@ async def test_repeats_are_known_after_a_restart_with_and_without_the_cache(tmp_
     assert [r.duplicate_count for r in receipts] == [1, 1, 0]
 
 
-async def test_a_cache_of_another_journal_or_a_torn_one_is_not_believed(tmp_path):
+async def test_a_memory_of_frames_that_are_not_there_says_that_they_are_gone(tmp_path):
     other, data = tmp_path / "other", tmp_path / "data"
     async with open_intake(other) as opened:
         await opened.intake.submit(ROUTE, usage_payload(1))
@@ -86,14 +88,31 @@ async def test_a_cache_of_another_journal_or_a_torn_one_is_not_believed(tmp_path
         await opened.intake.submit(ROUTE, usage_payload(2))
     shutil.copy(other / "journal" / CACHE_NAME, data / "journal" / CACHE_NAME)
 
-    async with open_intake(data) as opened:
-        receipts = [await opened.intake.submit(ROUTE, usage_payload(n)) for n in (1, 2)]
-    assert [r.duplicate_count for r in receipts] == [0, 1]
+    with pytest.raises(JournalDamaged, match="sequence 1"):
+        async with open_intake(data):
+            pass
 
-    cache = data / "journal" / CACHE_NAME
-    cache.write_bytes(cache.read_bytes()[:-100])
-    async with open_intake(data) as opened:
+
+@pytest.mark.parametrize("place", [0, 40, -1])
+async def test_a_torn_memory_is_not_believed(tmp_path, place):
+    async with open_intake(tmp_path) as opened:
+        await opened.intake.submit(ROUTE, usage_payload(1))
+    cache = tmp_path / "journal" / CACHE_NAME
+    content = bytearray(cache.read_bytes())
+    content[place] ^= 1
+    cache.write_bytes(content)
+
+    async with open_intake(tmp_path) as opened:
         assert (await opened.intake.submit(ROUTE, usage_payload(1))).duplicate_count == 1
+
+
+async def test_a_journal_from_the_future_is_not_written_under_the_present(tmp_path):
+    async with open_intake(tmp_path, clock_ms=lambda: 2_000_000) as opened:
+        await opened.intake.submit(ROUTE, usage_payload(1))
+
+    with pytest.raises(ClockBehind, match="1970-01-01T00:33:20"):
+        async with open_intake(tmp_path, clock_ms=lambda: 1_000_000):
+            pass
 
 
 async def test_json_is_the_same_batch_and_kept_as_it_came(tmp_path):
@@ -185,7 +204,8 @@ async def test_the_register_of_sources_is_known_after_a_restart(tmp_path, has_ca
 
 
 async def test_arrival_never_runs_backwards(tmp_path):
-    times = iter([1000, 500, 1500])
+    # The first is asked when the journal is opened, the last ones when it is signed.
+    times = itertools.chain([1000, 1000, 500], itertools.repeat(1500))
     async with open_intake(tmp_path, clock_ms=lambda: next(times)) as opened:
         for sequence in (1, 2, 3):
             await opened.intake.submit(ROUTE, usage_payload(sequence))

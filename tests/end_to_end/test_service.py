@@ -17,6 +17,9 @@ from running import Served, phusong, serving
 
 pytestmark = pytest.mark.slow
 
+# A weekday morning: readings of the night are kept and not judged.
+START = "2021-12-01T09:00:00+07:00"
+START_MS = 1_638_324_000_000
 SITES = (
     "site_code,name,province_code,list,operators,part,latitude_deg,longitude_deg,radius_m\n"
     "HG-1,Bản Máy,02,283,viettel,centre,22.8000,104.9800,150\n"
@@ -26,7 +29,7 @@ SITES = (
 def reading(**fields: Any) -> dict[str, Any]:
     return {
         "deviceKey": "77",
-        "observedTimeMs": str(time.time_ns() // 1_000_000),
+        "observedTimeMs": str(START_MS),
         "latitudeDeg": 22.8,
         "longitudeDeg": 104.98,
         "positionAccuracyM": 8,
@@ -73,8 +76,8 @@ def wait_until_judged(served: Served) -> dict[tuple[str, frozenset[tuple[str, st
 def test_what_mqtt_and_grpc_clients_send_is_in_the_answers(data: Path) -> None:
     sites = data / "sites.csv"
     sites.write_text(SITES)
-    phusong("registry", "add", "sites", sites, "--data", data)
-    with serving(data) as served:
+    with serving(data, "--clock-start", START) as served:
+        phusong("registry", "add", "sites", sites, "--data", data)
         batch = {"sequence": "1", "signalReadings": [reading(), reading(rsrpDbm=-200)]}
         publish(served, "phusong/v1/viettel/probe-7/batch/json", json.dumps(batch).encode())
         publish(served, "phusong/v1/viettel/probe-7/batch", b"\xff garbage")
@@ -83,7 +86,7 @@ def test_what_mqtt_and_grpc_clients_send_is_in_the_answers(data: Path) -> None:
             UsageReading(
                 subscriber_key=2**63 + 5,
                 session="a",
-                observed_time_ms=time.time_ns() // 1_000_000,
+                observed_time_ms=START_MS,
                 uplink_bytes=1000,
                 downlink_bytes=2000,
             )
@@ -104,7 +107,9 @@ def test_what_mqtt_and_grpc_clients_send_is_in_the_answers(data: Path) -> None:
     assert found["phusong_verifier_refused_rows_total", out_of_range] == 1
     sites_now = phusong("coverage", "--data", data, "--format", "json").document["sites"]
     assert [(row["verdict"], row["counts"]["raw"]) for row in sites_now] == [("INSUFFICIENT", 1)]
-    sims = phusong("quota", "--data", data, "--format", "json").document["sims"]
+    sims = phusong("quota", "--data", data, "--day", "2021-12-01", "--format", "json").document[
+        "sims"
+    ]
     assert [(row["sim"], row["used_bytes"]) for row in sims] == [(str(2**63 + 5), 3000)]
 
 
@@ -138,7 +143,7 @@ def test_a_second_service_on_the_same_folder_refuses_to_start(data: Path) -> Non
 
 
 def test_what_was_acknowledged_survives_kill_9(data: Path) -> None:
-    with serving(data) as served:
+    with serving(data, "--clock-start", START) as served:
         for sequence in range(1, 21):
             batch = {"sequence": str(sequence), "signalReadings": [reading()]}
             publish(served, "phusong/v1/viettel/probe-7/batch/json", json.dumps(batch).encode())

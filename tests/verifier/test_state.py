@@ -14,12 +14,12 @@ from phusong.kernels.route_names import LABEL_OPERATOR_COUNT_MAX
 from phusong.v1.enforcement_pb2 import Decision
 from phusong.v1.journal_pb2 import FileRow, RegistryEntry
 from phusong.v1.telemetry_pb2 import Batch, Rat, SignalReading, UsageReading
-from phusong.verifier.journal import JournalReader
+from phusong.verifier.journal import JournalDamaged, JournalReader
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import RegistryHistory
 from phusong.verifier.replay import advance, build_state
-from phusong.verifier.snapshot import read_snapshot, write_snapshot
+from phusong.verifier.snapshot import NAME, read_snapshot, write_snapshot
 from phusong.verifier.state import State, new_state
 
 ROOT = Path(__file__).parents[2]
@@ -328,7 +328,7 @@ def test_a_restart_from_a_snapshot_equals_an_uninterrupted_run(tmp_path: Path, s
     assert read_snapshot(tmp_path, reader, Horizon(), SETTINGS) is not None
 
     restarted = state_of(tmp_path)
-    (tmp_path / "snapshot" / "state.npz").unlink()
+    (tmp_path / "snapshot" / NAME).unlink()
 
     assert_equal(restarted, state_of(tmp_path))
 
@@ -338,7 +338,7 @@ def test_a_damaged_snapshot_is_worthless_and_never_wrong(tmp_path: Path, kept: i
     journal(tmp_path, *random_frames(1))
     whole = state_of(tmp_path)
     write_snapshot(tmp_path, whole)
-    path = tmp_path / "snapshot" / "state.npz"
+    path = tmp_path / "snapshot" / NAME
     content = bytearray(path.read_bytes())
     if kept >= 0:
         del content[kept:]
@@ -349,15 +349,15 @@ def test_a_damaged_snapshot_is_worthless_and_never_wrong(tmp_path: Path, kept: i
     assert_equal(state_of(tmp_path), whole)
 
 
-def test_a_snapshot_of_another_journal_is_not_used(tmp_path: Path) -> None:
+def test_a_snapshot_proves_that_frames_are_gone(tmp_path: Path) -> None:
     journal(tmp_path / "a", *random_frames(1))
-    journal(tmp_path / "b", *random_frames(2))
+    journal(tmp_path / "b", *random_frames(1)[:20])
     write_snapshot(tmp_path / "a", state_of(tmp_path / "a"))
     (tmp_path / "b" / "snapshot").mkdir()
-    (tmp_path / "a" / "snapshot" / "state.npz").rename(tmp_path / "b" / "snapshot" / "state.npz")
-    reader = JournalReader(tmp_path / "b" / "journal")
+    (tmp_path / "a" / "snapshot" / NAME).rename(tmp_path / "b" / "snapshot" / NAME)
 
-    assert read_snapshot(tmp_path / "b", reader, Horizon(), SETTINGS) is None
+    with pytest.raises(JournalDamaged, match="sequence 30.*ends at 20"):
+        state_of(tmp_path / "b")
 
 
 def test_a_snapshot_does_not_answer_for_a_time_before_its_last_reading(tmp_path: Path) -> None:
