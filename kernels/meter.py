@@ -2,7 +2,7 @@
 
 The counting model is DOMAIN §3: key (subscriber, source, session, class, counter epoch), value the highest cumulative counter
 seen, usage the sum over keys. What is remembered is in `meter_tables`, what of a counter counts when in `meter_chain`,
-where high words are unknown in `meter_wait`.
+where high words are unknown in `meter_wait` and `meter_infer`.
 """
 
 import numpy as np
@@ -11,12 +11,14 @@ from phusong.kernels.columns import INT_MISSING, Int, Int64Column
 from phusong.kernels.days import DAY_MS, TIME_MAX_MS
 from phusong.kernels.jit_uncounted import uncounted_kernel
 from phusong.kernels.meter_amounts import Owner, add_interval, weigh_day, weigh_days
+from phusong.kernels.meter_infer import land_exact, land_wait
 from phusong.kernels.meter_land import (
     COUNTED,
     DUPLICATE,
     STALE,
     WENT_BACK,
     land,
+    land_on_new_day,
     raise_top,
     touch_rows,
 )
@@ -79,7 +81,6 @@ from phusong.kernels.meter_tables import (
     account_of,
     sim_day_of,
 )
-from phusong.kernels.meter_wait import land_exact, land_wait
 from phusong.kernels.reject import TAKEN, Reject
 
 CLOCK_FAR = int(Reject.CLOCK_FAR)
@@ -143,13 +144,15 @@ def add_row(t: Tables, line: Int64Column) -> Int:
     if line[B_MARKS] & IS_DELTA:
         return add_delta(t, line)
     session = line[B_OWNER]
-    if t.sessions[session, S_NODE_COUNT] >= NODE_COUNT_MAX:
-        return np.int64(WENT_BACK)
     is_zero_rated = bool(line[B_MARKS] & IS_ZERO_RATED)
     owner = Owner(t.sessions[session, S_SIM], line[B_SOURCE], is_zero_rated)
     reading = Reading(
         line[B_UP], line[B_DOWN], line[B_TIME], line[B_LIFE], line[B_START], line[B_DAY]
     )
+    if t.sessions[session, S_NODE_COUNT] >= NODE_COUNT_MAX:
+        is_plain = not line[B_MARKS] & IS_INFERRED and t.sessions[session, S_WAIT_TAIL] == NONE
+        is_next = is_plain and land_on_new_day(t, owner, session, reading)
+        return np.int64(COUNTED if is_next else WENT_BACK)
     if line[B_MARKS] & IS_INFERRED:
         return land_wait(t, owner, session, write_wait(t, line), reading)
     if t.sessions[session, S_WAIT_TAIL] != NONE:

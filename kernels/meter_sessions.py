@@ -24,6 +24,7 @@ from phusong.kernels.meter_tables import (
     BLOCK_ROWS,
     NONE,
     S_EPOCH,
+    S_INFER_STEPS,
     S_NODE_COUNT,
     S_SESSION_KEY,
     S_SIM,
@@ -104,6 +105,7 @@ def session_of(
     session[S_ZERO_RATED] = zero_rated
     session[S_NODE_COUNT] = 0
     session[S_WAIT_COUNT] = 0
+    session[S_INFER_STEPS] = 0
     return np.int64(count)
 
 

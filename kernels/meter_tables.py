@@ -25,12 +25,12 @@ LIFE_UNKNOWN = -(2**62)  # sorts before every known start
 # apart only where high words are inferred, because an inference may have to be taken back.
 S_SUBSCRIBER, S_SESSION_KEY, S_SOURCE, S_EPOCH, S_ZERO_RATED, S_TAIL, S_HEAD, S_WAIT_TAIL = range(8)
 S_SIM, S_EXACT_TAIL, S_EXACT_HEAD, S_WAIT_HEAD, S_WAIT_TIME = range(8, 13)
-S_NODE_COUNT, S_WAIT_COUNT = range(13, 15)
+S_NODE_COUNT, S_WAIT_COUNT, S_INFER_STEPS = range(13, 16)
 SESSION_WIDTH = 16
 EFFECTIVE, EXACT = S_TAIL, S_EXACT_TAIL  # a chain's head stands beside its tail
 
 # Both bound what one reading can cost, whatever a source sends. A counter lives a few times in three months of days, and
-# does not need a thousand nodes; past them, only readings that raise its newest day are believed.
+# does not need a thousand nodes; past them, only readings that raise its newest day or begin the next are believed.
 NODE_COUNT_MAX = 1024
 # A week of reports every ten minutes may be out of order; in order, there may be any number.
 WAIT_COUNT_MAX = 1024

@@ -326,16 +326,6 @@ def test_rows_of_a_repeated_batch_are_accounted_for_and_not_counted() -> None:
     assert accounts(meter)[0, TODAY][:3] == [1, 0, 1]
 
 
-@pytest.mark.slow
-def test_a_source_cannot_make_one_counter_cost_without_bound() -> None:
-    lives = [Usage(NOON_MS + k * DAY_MS // 8, down=1, age_ms=0) for k in range(3_000)]
-    backwards = [Usage(NOON_MS - k, down=k, width=32, session=2) for k in range(3_000)]
-
-    meter = meter_of()
-    assert add(meter, lives).count(Reject.COUNTER_WENT_BACK) == 3_000 - 1024
-    assert add(meter, backwards).count(Reject.COUNTER_WENT_BACK) > 1_000
-
-
 @pytest.mark.parametrize("has_age", [False, True])
 def test_readings_without_gigawords_that_come_in_order_may_go_on_for_ever(*, has_age: bool) -> None:
     rows = [
