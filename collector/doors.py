@@ -1,5 +1,6 @@
 """Everything that takes telemetry in, opened in order and closed in reverse: journal, intake, board, MQTT, gRPC, broker."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -168,4 +169,9 @@ class Doors:
 
     async def failed(self) -> None:
         """Wait for ever, or raise what stopped the intake: the service must end then."""
+        if self._broker is not None:
+            ends = (self.intake.failure, self._broker.task)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if not self.intake.failure.done():
+                self._broker.task.result()  # our own bug
         await self.intake.failure

@@ -89,7 +89,7 @@ class BrokerClient:
         """Connect. Raises BrokerLost."""
         try:
             await self._client.__aenter__()
-        except aiomqtt.MqttError as error:
+        except (aiomqtt.MqttError, ValueError) as error:  # ValueError: a host that can be none
             self.cut()
             raise BrokerLost(str(error)) from error
         self.lost = asyncio.create_task(self._lost(), name="broker-lost")

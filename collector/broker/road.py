@@ -15,7 +15,7 @@ from phusong.collector.intake import Intake
 from phusong.collector.journal.writer import JournalFailed
 from phusong.collector.parcel import Outcome, Parcel
 from phusong.collector.routes import TooManyRoutes
-from phusong.collector.topics import route_of_topic
+from phusong.collector.topics import TOPIC_LENGTH_MAX, route_of_topic
 from phusong.kernels.frame import Transport
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,10 @@ class BrokerCounts:
 class BrokerRoad:
     """Reads while its context is entered; a broker that is away is tried again for ever."""
 
+    task: asyncio.Task[
+        None
+    ]  # ends before the context does only when the journal failed or we are wrong
+
     def __init__(
         self,
         intake: Intake,
@@ -75,13 +79,13 @@ class BrokerRoad:
     async def __aenter__(self) -> Self:
         """Start reading; returns before there is a connection. Raises OSError when a file of TLS is unusable."""
         self._tls = self._options.tls_context()
-        self._task = asyncio.create_task(self._run(), name="broker")
+        self.task = asyncio.create_task(self._run(), name="broker")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Take nothing more, acknowledge what was taken, say goodbye. The broker keeps the session."""
         self._stop.set()
-        await self._task
+        await self.task
 
     @property
     def counts(self) -> BrokerCounts:
@@ -182,8 +186,11 @@ class BrokerRoad:
     def _number(self, topic: str) -> int:
         number = self._number_of.get(topic)
         if number is None:
-            route = route_of_topic(topic, Transport.MQTT_BROKER)
-            number = self._number_of[topic] = self._intake.table.number(route)
+            number = self._intake.table.number(route_of_topic(topic, Transport.MQTT_BROKER))
+            if (
+                len(topic) <= TOPIC_LENGTH_MAX
+            ):  # longer ones are nobody's, and there is no end of them
+                self._number_of[topic] = number
         return number
 
     def _complete(self, client: BrokerClient, packet_id: int, outcome: Outcome) -> None:

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from phusong.collector.broker.options import KEEP_ALIVE_S, PORT, RECEIVE_MAX, BrokerOptions
-from phusong.dashboards.commands.exits import USAGE, fail
+from phusong.dashboards.commands.exits import USAGE, fail, say
 
 PORT_MAX = 65_535
 UINT16_MAX = 65_535
@@ -62,6 +62,10 @@ def broker_options(table: BrokerTable | None) -> BrokerOptions | None:
     """Return what the broker is read with; ends the command when the password cannot be read."""
     if table is None:
         return None
+    if table.password_file is not None and table.tls_ca_file is None:
+        say(
+            f"phusong: broker: the password goes to {table.host} in clear; tls_ca_file turns TLS on"
+        )
     fields = table.model_dump(exclude={"password_file"})
     return BrokerOptions(**fields, password=_password(table.password_file))
 

@@ -100,7 +100,7 @@ def test_a_password_in_the_file_itself_is_refused_and_not_repeated(file):
     assert "hunter2" not in error
 
 
-def test_the_password_is_read_from_its_file_and_never_shown(file, tmp_path):
+def test_the_password_is_read_from_its_file_and_never_shown(file, tmp_path, capsys):
     secret = tmp_path / "secret"
     secret.write_text("mật khẩu\n")
     file.write_text(f'{BROKER}username = "u"\npassword_file = "{secret}"\n')
@@ -109,6 +109,9 @@ def test_the_password_is_read_from_its_file_and_never_shown(file, tmp_path):
 
     assert (options.username, options.password) == ("u", "mật khẩu")
     assert "mật" not in repr(options)
+    said = capsys.readouterr().err
+    assert "in clear" in said
+    assert "mật" not in said
 
 
 @pytest.mark.parametrize("content", [None, b"", b"a\nb\n", b"\xff", b"x" * 5000])

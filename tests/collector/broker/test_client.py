@@ -108,6 +108,14 @@ async def test_a_broker_that_is_away_is_said_to_be(broker, version):
             pass
 
 
+async def test_a_host_that_can_be_none_is_said_to_be(broker):
+    options = BrokerOptions("." * 70, "reader", broker.port)
+
+    with pytest.raises(BrokerLost):
+        async with BrokerClient(options, None, lambda *_: None):
+            pass
+
+
 async def test_a_subscription_does_not_outwait_its_connection(broker, version):
     async with client(broker, version, []) as reader:
         reader.end("no room")
