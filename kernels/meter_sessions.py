@@ -38,15 +38,15 @@ from phusong.kernels.reject import TAKEN
 
 @uncounted_kernel
 def session_hash(
-    subscriber: Int, session_key: Int, source: Int, epoch: Int, zero_rated: Int
+    subscriber: Int, session_key: Int, source: Int, epoch: Int, zero_rated: Int, seed: Int
 ) -> Int:
-    """Return the bits of a session's key scattered over 64 bits."""
+    """Return the bits of a session's key scattered over 64 bits, in a way that only who knows the seed foresees."""
     other = source * np.int64(0x9E3779B97F4A7C1) + epoch * np.int64(0x2545F4914F6CDD1D) + zero_rated
-    return mix64(mix64(subscriber ^ other) + session_key)
+    return mix64(mix64(seed ^ subscriber ^ other) + session_key)
 
 
 @uncounted_kernel
-def hash_of_line(line: Int64Column) -> Int:
+def hash_of_line(line: Int64Column, seed: Int) -> Int:
     """Return the hash of the session that a line of a batch belongs to."""
     return session_hash(
         line[B_SUBSCRIBER],
@@ -54,11 +54,12 @@ def hash_of_line(line: Int64Column) -> Int:
         line[B_SOURCE],
         line[B_EPOCH],
         line[B_MARKS] & IS_ZERO_RATED,
+        seed,
     )
 
 
 @uncounted_kernel
-def place_sessions(slots: Int32Column, sessions: Int64Column, count: int) -> None:
+def place_sessions(slots: Int32Column, sessions: Int64Column, count: int, seed: Int) -> None:
     """Fill empty `slots` with the rows 0..count-1 of `sessions`."""
     mask = len(slots) - 1
     for row in range(count):
@@ -69,6 +70,7 @@ def place_sessions(slots: Int32Column, sessions: Int64Column, count: int) -> Non
             session[S_SOURCE],
             session[S_EPOCH],
             session[S_ZERO_RATED],
+            seed,
         )
         while slots[slot] != EMPTY:
             slot = (slot + 1) & mask
@@ -117,6 +119,7 @@ def find_sessions(
     sessions: Int64Column,
     count: int,
     hashed: Int64Column,
+    seed: Int,
 ) -> int:
     """Write the row of its session into every line that is counted and cumulative; return the new count of sessions.
 
@@ -129,7 +132,7 @@ def find_sessions(
     for first in range(0, len(batch), BLOCK_ROWS):
         size = min(BLOCK_ROWS, len(batch) - first)
         for k in range(size):
-            hashed[k] = hash_of_line(batch[first + k])
+            hashed[k] = hash_of_line(batch[first + k], seed)
         # The sum has to matter, or the compiler leaves the loop out.
         seen = np.int64(0)
         for k in range(size):

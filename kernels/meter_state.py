@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phusong.kernels.columns import BoolColumn, Int64Column, UsageReadings
-from phusong.kernels.identity import KeyTable
+from phusong.kernels.identity import SEED, KeyTable
 from phusong.kernels.meter import DAY_COUNT_MAX, add_usage
 from phusong.kernels.meter_join import join_tables
 from phusong.kernels.meter_rows import B_OWNER, BATCH_WIDTH, UsageRows, write_rows
@@ -115,7 +115,7 @@ class Meter:
             self._grow("sessions", before + len(batch))
             self._place_sessions()
         self.session_count = find_sessions(
-            batch, reason, self._slots, self.tables.sessions, before, self._hashed
+            batch, reason, self._slots, self.tables.sessions, before, self._hashed, SEED
         )
         fresh = self.tables.sessions[before : self.session_count]
         if len(fresh):
@@ -125,7 +125,7 @@ class Meter:
 
     def _place_sessions(self) -> None:
         self._slots = new_slots(len(self.tables.sessions))
-        place_sessions(self._slots, self.tables.sessions, self.session_count)
+        place_sessions(self._slots, self.tables.sessions, self.session_count, SEED)
 
     def _sims_of(self, subscriber_key: Int64Column, operator: Int64Column) -> Int64Column:
         """Return the SIM rows of keys; a SIM belongs to the operator that spoke of it first."""

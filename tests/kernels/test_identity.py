@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phusong.kernels import identity
-from phusong.kernels.identity import EMPTY, ROW_COUNT_FIRST, KeyTable
+from phusong.kernels.identity import EMPTY, ROW_COUNT_FIRST, SEED, KeyTable, slot_of
+from reference.flood import colliding_keys, longest_run
 
 # Few values, so that keys repeat and share columns; and all 64 bits.
 values = st.integers(-2, 2) | st.integers(-(2**63), 2**63 - 1)
@@ -132,3 +133,32 @@ def test_more_rows_than_slots_can_name_are_our_own_bug(monkeypatch: pytest.Monke
 
     with pytest.raises(AssertionError, match="int32"):
         KeyTable(1).rows_of(np.arange(6))
+
+
+@pytest.mark.slow
+@settings(deadline=None)
+@given(batches, values, values)
+def test_rows_do_not_depend_on_the_seed(batch, one: int, other: int) -> None:
+    width, keys, more = batch
+    tables = [KeyTable(width, seed=seed) for seed in (one, other)]
+
+    first, second = ([t.rows_of(*columns(keys + more, width)).tolist()] for t in tables)
+
+    assert first == second
+    assert tables[0].keys.tolist() == tables[1].keys.tolist()
+
+
+# Full slots side by side bound what a look-up can cost. A quarter full, chance makes runs of some 30.
+FLOOD_COUNT, FLOOD_MASK, RUN_MAX = 4096, 2**14 - 1, 200
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_keys_made_to_meet_in_one_slot_meet_for_one_seed_only(width: int) -> None:
+    keys = np.zeros((FLOOD_COUNT, width), np.int64)
+    keys[:, -1] = colliding_keys(FLOOD_COUNT, column=width - 1)
+
+    foreseen = [int(slot_of(key, FLOOD_MASK, 0)) for key in keys]
+    places = [int(slot_of(key, FLOOD_MASK, SEED)) for key in keys]
+
+    assert set(foreseen) == {0}
+    assert longest_run(places, FLOOD_MASK) < RUN_MAX
