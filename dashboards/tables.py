@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from math import ceil, floor
 from typing import Any
 
 from rich.console import Console
@@ -50,12 +51,17 @@ def coverage_table(document: dict[str, Any]) -> None:
     table = Table(title="Phủ sóng · Coverage", title_style="bold", header_style="bold")
     for heading in ("Site", "Tên · Name", "Nhà mạng · Operator", "Kết luận · Verdict"):
         table.add_column(heading, overflow="fold")
-    for heading in ("Tỉ lệ · Share", "95 % bounds", "Median dBm", "Cells", "Last seen"):
+    for heading in ("Tỉ lệ · Share", "95 % bounds", "Median dBm", "Bins", "Last seen"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in document["sites"]:
         bounds = "–"
         if row["lower_bound"] is not None:
-            bounds = f"{100 * row['lower_bound']:.1f}–{100 * row['upper_bound']:.1f}"
+            # Outwards, so that rounding never makes a bound pass.
+            lower, upper = (
+                floor(1000 * row["lower_bound"]) / 10,
+                ceil(1000 * row["upper_bound"]) / 10,
+            )
+            bounds = f"{lower:.1f}–{upper:.1f}"
         table.add_row(
             row["site_code"],
             row["name"],
@@ -159,6 +165,7 @@ def quarantine_table(shown: list[dict[str, Any]], total: Counter[str]) -> None:
         "Bytes",
     ):
         table.add_column(heading, no_wrap=True)
+    table.add_column("File and what was expected")
     for entry in shown:
         table.add_row(
             f"{entry['sequence']}:{entry['envelope']}",
@@ -169,6 +176,7 @@ def quarantine_table(shown: list[dict[str, Any]], total: Counter[str]) -> None:
             str(entry["row"]),
             entry["reason"],
             str(entry["payload_bytes"]),
+            f"{entry['file']} {entry['detail']}".strip(),
         )
     out.print(table)
     for reason, count in total.most_common():

@@ -29,7 +29,7 @@ CLIENT_ID_LENGTH_MAX = 256
 REFUSED_OLD = b"\x20\x02\x00\x01"
 BROKER_ROAD = (
     "this endpoint speaks MQTT 5 only; let MQTT 3.1.1 devices publish to a broker that Phusong reads"
-    " (README, 'Through a broker')"
+    " (README, 'Through your own broker')"
 )
 
 

@@ -27,6 +27,11 @@ COMMANDS = {
     "quota": ("quota", "quota", "Say for each SIM what of its free volume a day took."),
     "journal": ("journal", "app", "Look into the journal: stat, quarantine."),
     "audit": ("audit", "app", "Prove the journal and the figures made from it: verify."),
+    "pseudonymize": (
+        "pseudonymize",
+        "pseudonymize",
+        "Turn IMSIs into subscriber keys under a key of your own; nothing is stored.",
+    ),
     "check-config": (
         "check_config",
         "check_config",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from phusong.dashboards.commands.exits import NON_COMPLIANT, say
+from phusong.dashboards.commands.exits import NON_COMPLIANT, USAGE, fail
 from phusong.dashboards.commands.options import (
     DATA_DEFAULT,
     AsOfOption,
@@ -51,7 +51,9 @@ def coverage(
     if site is not None:
         rows = [row for row in rows if row.site_code == site]
         if not rows:
-            say(f"phusong: no site {site!r} in the register; `phusong registry list --data {data}`")
+            fail(
+                f"no site {site!r} is registered; `phusong coverage --data {data}` lists all", USAGE
+            )
     document = coverage_document(state, rows, judged_ms, now_ms() if known_ms is None else known_ms)
     if output is Format.JSON:
         json.dump(document, sys.stdout, ensure_ascii=False, indent=1)

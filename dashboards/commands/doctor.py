@@ -8,12 +8,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import typer
 
-from phusong.dashboards.commands.configuration import GRPC_PORT, HTTP_PORT, MQTT_PORT
-from phusong.dashboards.commands.exits import FAILED
+from phusong.dashboards.commands.configuration import Configuration, read_configuration
+from phusong.dashboards.commands.exits import FAILED, USAGE, say
 from phusong.dashboards.commands.options import DATA_DEFAULT, DataOption
 from phusong.kernels.jit import CACHE_FOLDER, is_compiled
 
@@ -38,14 +38,24 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def doctor(data: DataOption = DATA_DEFAULT) -> None:
+def doctor(
+    data: DataOption = DATA_DEFAULT,
+    config: Annotated[
+        Path | None, typer.Option("-c", "--config", help="TOML file whose ports are looked at.")
+    ] = None,
+) -> None:
     """Look at disk, fsync, clock, ports, limits and the kernel cache.
 
     Exit status 1 when something is wrong; each line that is says how to mend it.
 
     Example: phusong doctor --data DIR
     """
-    findings = list(examine(data))
+    layered = read_configuration(config, {"data": data})
+    if isinstance(layered, list):
+        for error in layered:
+            say(f"phusong: {error}")
+        raise SystemExit(USAGE)
+    findings = list(examine(layered.configuration))
     for finding in findings:
         typer.echo(
             f"{'● ok  ' if finding.is_fine else '▲ bad '} {finding.subject}: {finding.found}"
@@ -56,8 +66,12 @@ def doctor(data: DataOption = DATA_DEFAULT) -> None:
         raise SystemExit(FAILED)
 
 
-def examine(data: Path) -> Iterator[Finding]:
+def examine(configuration: Configuration) -> Iterator[Finding]:
     """Yield what was found, cheapest first."""
+    data = configuration.data
+    if data.exists() and not data.is_dir():
+        remedy = "give --data a folder, or a name that does not exist yet"
+        yield Finding(False, "data", f"{data} is a file", remedy)
     folder = next(path for path in (data.absolute(), *data.absolute().parents) if path.is_dir())
     yield _disk(folder)
     yield _fsync(folder)
@@ -67,8 +81,8 @@ def examine(data: Path) -> Iterator[Finding]:
         time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "set the clock and run NTP: readings are judged by their arrival",
     )
-    for name, port in (("mqtt", MQTT_PORT), ("grpc", GRPC_PORT), ("http", HTTP_PORT)):
-        yield _port(name, port)
+    for name in ("mqtt", "grpc", "http"):
+        yield _port(configuration.host, name, getattr(configuration, f"{name}_port"))
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     yield Finding(
         soft >= OPEN_FILES_MIN,
@@ -116,11 +130,11 @@ def _fsync(folder: Path) -> Finding:
     )
 
 
-def _port(name: str, port: int) -> Finding:
+def _port(host: str, name: str, port: int) -> Finding:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError as error:
             remedy = f"stop what listens there, or give --{name}-port another (0: any free one)"
             return Finding(False, f"port {port} ({name})", error.strerror or "taken", remedy)

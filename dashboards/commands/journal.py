@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from phusong.dashboards.commands.exits import FAILED, fail
+from phusong.dashboards.commands.exits import FAILED, USAGE, fail
 from phusong.dashboards.commands.options import (
     DATA_DEFAULT,
     DataOption,
@@ -19,9 +19,10 @@ from phusong.dashboards.commands.options import (
     open_data,
 )
 from phusong.dashboards.commands.replaying import state_of
-from phusong.kernels.frame import Route, Transport, decode_frame
-from phusong.kernels.reject import reason_name
+from phusong.kernels.frame import PayloadKind, Route, Transport, decode_frame
+from phusong.kernels.reject import Reject, reason_name
 from phusong.v1.ingest_pb2 import RowKind
+from phusong.v1.journal_pb2 import FileRow
 from phusong.verifier.journal import JournalDamaged, JournalReader
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
@@ -92,6 +93,8 @@ def quarantine(
 
     Example: phusong journal quarantine --data DIR --reason TRUNCATED
     """
+    if reason is not None and reason not in Reject.__members__:
+        fail(f"--reason: {reason!r} is none of {', '.join(Reject.__members__)}", USAGE)
     total: Counter[str] = Counter()
     shown: list[dict[str, Any]] = []
     for entry in quarantined(data):
@@ -121,6 +124,7 @@ def quarantined(data: Path) -> Iterator[dict[str, Any]]:
             envelope = int(refusals.envelope[i])
             route = frame.routes[int(frame.route[envelope])]
             start, size = int(frame.offset[envelope]), int(frame.length[envelope])
+            payload = stored.body[start : start + size]
             yield {
                 "sequence": stored.sequence,
                 "envelope": envelope,
@@ -130,8 +134,17 @@ def quarantined(data: Path) -> Iterator[dict[str, Any]]:
                 "row": int(refusals.row[i]),
                 "reason": reason_name(int(refusals.reason[i])),
                 "payload_bytes": size,
-                "payload_start_hex": stored.body[start : start + min(size, SHOWN_BYTES)].hex(),
+                "payload_start_hex": payload[:SHOWN_BYTES].hex(),
+                **file_record(route, payload),
             }
+
+
+def file_record(route: Route, payload: bytes) -> dict[str, str]:
+    """Return where in which file a row stood that could not be read, and what was expected; nothing for others."""
+    if route.kind != PayloadKind.FILE_ROW:
+        return {"file": "", "detail": ""}
+    row = FileRow.FromString(payload)
+    return {"file": f"{row.file}:{row.line}", "detail": row.detail}
 
 
 def route_record(route: Route) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from phusong.dashboards.commands.exits import USAGE, fail
+from phusong.dashboards.commands.exits import USAGE, fail, say
 from phusong.dashboards.commands.options import (
     DATA_DEFAULT,
     AsOfOption,
@@ -64,6 +64,8 @@ def quota(
     if sim is not None:
         key = sim_text(sim)
         report = replace(report, sims=[row for row in report.sims if row.sim == key])
+        if not report.sims:
+            say(f"phusong: nothing was heard of SIM {key} on {report.day}")
     document = quota_document(state, report, judged_ms, now_ms() if known_ms is None else known_ms)
     if output is Format.JSON:
         json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
@@ -108,5 +110,5 @@ def write_csv(document: dict[str, Any]) -> None:
     writer = csv.DictWriter(sys.stdout, SIM_COLUMNS, lineterminator="\r\n", extrasaction="ignore")
     writer.writeheader()
     for row in document["sims"]:
-        crossed = " ".join(str(percent) for percent in row["thresholds_crossed"])
+        crossed = "; ".join(str(percent) for percent in row["thresholds_crossed"])
         writer.writerow(row | {"day": document["day"], "thresholds_crossed": crossed})

@@ -356,7 +356,7 @@ def test_a_snapshot_proves_that_frames_are_gone(tmp_path: Path) -> None:
     (tmp_path / "b" / "snapshot").mkdir()
     (tmp_path / "a" / "snapshot" / NAME).rename(tmp_path / "b" / "snapshot" / NAME)
 
-    with pytest.raises(JournalDamaged, match="sequence 30.*ends at 20"):
+    with pytest.raises(JournalDamaged, match=r"sequence 30.*ends at 20"):
         state_of(tmp_path / "b")
 
 

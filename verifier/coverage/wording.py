@@ -23,6 +23,11 @@ def percent(share: float) -> str:
     return f"{int(share * 1000 + 1e-6) / 10:.1f} %"
 
 
+def percent_up(share: float) -> str:
+    """Return a share with one decimal, never rounded down below what it may be."""
+    return f"{-int(-(share * 1000 - 1e-6) // 1) / 10:.1f} %"
+
+
 def floor_text(rat: int, policy: Policy) -> str:
     """Return what a technology must reach, and whether anybody has read that in its source."""
     technology = policy.technology(rat)
@@ -147,7 +152,7 @@ def verdict_reason(
     silence = f" {counted(silent, 'bin')} of {bins:,} had no service." if silent else ""
     ends = {
         Verdict.COVERED: f"With {sure} at least {percent(lower)} of the footprint does; {asked} is asked.",
-        Verdict.NOT_COVERED: f"With {sure} less than {asked} of the footprint does (at most {percent(upper)}).",
+        Verdict.NOT_COVERED: f"With {sure} less than {asked} of the footprint does (at most {percent_up(upper)}).",
         Verdict.INSUFFICIENT: f"Not enough to decide whether {asked} of the footprint does; see what is missing.",
         Verdict.CONFLICTED: "Sources contradict each other beyond chance; see what is missing.",
     }
