@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from phusong.collector.journal.notary import SIGN_EVERY_S, Notary
@@ -24,6 +24,7 @@ async def signing(
     Later failures are logged and tried again: a disk without room for a copy must not stop the intake.
     """
     notary = await asyncio.to_thread(Notary, data, writer.folder, writer.journal, clock_ms)
+    await _tried(notary.sign_head)  # what a crash left unsigned, before anything new comes
     stop = asyncio.Event()
     task = asyncio.create_task(_work(notary, stop), name="phusong-notary")
     try:
@@ -37,11 +38,12 @@ async def signing(
 
 async def _work(notary: Notary, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        await _tried(notary.sign_head)
         while not stop.is_set() and await _tried(notary.seal_next):
             pass
-        with suppress(TimeoutError):
+        try:
             await asyncio.wait_for(stop.wait(), SIGN_EVERY_S)
+        except TimeoutError:
+            await _tried(notary.sign_head)
 
 
 async def _tried(step: Callable[[], bool]) -> bool:
