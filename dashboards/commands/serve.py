@@ -3,7 +3,6 @@
 What it needs is heavy and loads late (`serving`), so that a wrong flag or an early SIGTERM is answered at once.
 """
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from phusong.dashboards.commands.broker_table import PORT_MAX
 from phusong.dashboards.commands.configuration import read_configuration
-from phusong.dashboards.commands.exits import FINE, USAGE, say
+from phusong.dashboards.commands.exits import USAGE, say
 
 
 def serve(
@@ -42,8 +41,6 @@ def serve(
 
         phusong serve --data DIR --mqtt-port 0 --grpc-port 0 --http-port 0
     """
-    # Until the service listens for it itself: nothing is open yet, so there is nothing to close.
-    signal.signal(signal.SIGTERM, _stop_at_once)
     flags = {
         "data": data,
         "host": host,
@@ -60,7 +57,3 @@ def serve(
     from phusong.dashboards.commands.serving import run_service
 
     run_service(found.configuration)
-
-
-def _stop_at_once(*_: object) -> None:
-    raise SystemExit(FINE)

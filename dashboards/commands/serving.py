@@ -58,6 +58,7 @@ def run_service(configuration: Configuration) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Damper())
     logging.basicConfig(level=logging.INFO, format="phusong: %(message)s", handlers=[handler])
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
         uvloop.run(_serve(Service(options)))
     except JournalLocked as locked:
