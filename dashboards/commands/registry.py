@@ -25,7 +25,7 @@ from phusong.verifier.coverage.policy import read_policy
 from phusong.verifier.registry.entries import read_registries
 from phusong.verifier.registry.platforms import read_platforms
 from phusong.verifier.registry.programme import read_programme
-from phusong.verifier.registry.sims import read_sims
+from phusong.verifier.registry.sims_file import read_sims
 from phusong.verifier.registry.sites import read_sites
 
 app = typer.Typer(

@@ -24,7 +24,7 @@ from phusong.v1.telemetry_pb2 import (
     TrafficClass,
     UsageReading,
 )
-from phusong.verifier.registry.sims import read_sims
+from phusong.verifier.registry.sims_file import read_sims
 from phusong.verifier.registry.sites import read_sites
 
 SITE_COUNT, SIM_COUNT = 40, 400

@@ -8,7 +8,7 @@ from phusong.kernels.registers import LineError, SourceRegister, read_sources
 from phusong.verifier.coverage.policy import Policy, default_policy, read_policy
 from phusong.verifier.journal import StoredFrame
 from phusong.verifier.registry.entries import RegistryHistory, Version
-from phusong.verifier.registry.sims import SimRegister, read_sims
+from phusong.verifier.registry.sims import SimRegister
 from phusong.verifier.registry.sites import SiteRegister, read_sites
 
 Register = TypeVar("Register", SiteRegister, Policy, SimRegister, SourceRegister)
@@ -71,7 +71,12 @@ class KnownRegistries:
 
     def _read_sims(self) -> None:
         sims = self.version("sims")
-        self.sims = _sound(read_sims(sims.content)) if sims else None
+        self.sims = None
+        if sims:
+            # Late: Polars takes a quarter of a second to load, and most questions need no register of SIMs.
+            from phusong.verifier.registry.sims_file import read_sims  # noqa: PLC0415
+
+            self.sims = _sound(read_sims(sims.content))
 
     def _read_sources(self) -> None:
         self._sources = [

@@ -8,7 +8,8 @@ from phusong.verifier.quota.decisions import DecisionRecord
 from phusong.verifier.quota.report import QuotaDay, SimDay, quota_record
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.quota.state import QuotaState
-from phusong.verifier.registry.sims import SimRegister, read_sims
+from phusong.verifier.registry.sims import SimRegister
+from phusong.verifier.registry.sims_file import read_sims
 from reference.usage import (
     FIRST_OF_OCTOBER,
     HOUR_MS,

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from phusong.kernels.registers import ERROR_COUNT_MAX, LineError
-from phusong.verifier.registry.sims import SimRegister, read_sims
+from phusong.verifier.registry.sims import SimRegister
+from phusong.verifier.registry.sims_file import read_sims
 
 HEADER = "subscriber_key,operator,province_code,handover_date\n"
 FIRST_OF_OCTOBER = 18_901
