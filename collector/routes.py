@@ -9,6 +9,7 @@ from phusong.kernels.frame import PayloadKind, Route, encode_route
 from phusong.kernels.reject import TAKEN, Reject
 from phusong.kernels.route_names import (
     LABEL_OPERATOR_COUNT_MAX,
+    NAMELESS_KINDS,
     OPERATOR_OTHER,
     refusal_of_route,
 )
@@ -77,7 +78,7 @@ class RouteTable:
         self.source[number] = text_hash(route.source)
         self.identity[number] = self.identity_number(route.operator, route.source)
         self.reject[number] = self._refusal(route)
-        operator = "" if route.kind == PayloadKind.UNREADABLE else route.operator
+        operator = "" if route.kind in NAMELESS_KINDS else route.operator
         label = (route.transport, operator)
         if label not in self._label_of and len(self.labels) >= LABEL_OPERATOR_COUNT_MAX:
             label = (route.transport, OPERATOR_OTHER)

@@ -46,6 +46,7 @@ class PayloadKind(IntEnum):
     UNREADABLE = 5
     DECISION = 6
     ACKNOWLEDGEMENT = 7
+    OVERSIZED = 8
 
 
 class Route(NamedTuple):

@@ -16,6 +16,10 @@ LABEL_OPERATOR_COUNT_MAX = 64
 OPERATOR_OTHER = "other"
 
 
+# Kinds whose names may be anything: whoever makes names up shall not make counts of their own.
+NAMELESS_KINDS = (PayloadKind.UNREADABLE, PayloadKind.OVERSIZED)
+
+
 def is_slug(name: str) -> bool:
     """Tell whether a name may be an operator or a source."""
     return SLUG.fullmatch(name) is not None
@@ -23,6 +27,8 @@ def is_slug(name: str) -> bool:
 
 def refusal_of_route(route: Route) -> int:
     """Return why everything that came by a route is refused, TAKEN when it is not."""
+    if route.kind == PayloadKind.OVERSIZED:
+        return Reject.TOO_LARGE
     if route.kind != PayloadKind.UNREADABLE:
         return TAKEN
     if not route.operator and route.transport in (Transport.MQTT, Transport.MQTT_BROKER):

@@ -19,7 +19,7 @@ from phusong.kernels.columns import (
 from phusong.kernels.days import ict_day
 from phusong.kernels.frame import PayloadKind, Route, Transport
 from phusong.kernels.reject import TAKEN, Reject
-from phusong.kernels.route_names import refusal_of_route
+from phusong.kernels.route_names import NAMELESS_KINDS, refusal_of_route
 from phusong.kernels.screen_cells import screen_cells
 from phusong.kernels.screen_signal import screen_signal
 from phusong.kernels.screen_usage import screen_usage
@@ -248,7 +248,7 @@ class State:
                     reason = int(Reject[row.reason])
                     refused.append((other.envelope, row.kind, row.line, reason))
                     counts[other.route, reason, row.kind in NO_USAGE_KINDS] += 1
-                case PayloadKind.UNREADABLE:
+                case PayloadKind.UNREADABLE | PayloadKind.OVERSIZED:
                     reason = refusal_of_route(other.route)
                     refused.append((other.envelope, 0, 0, reason))
                     counts[other.route, reason, False] += 1
@@ -278,7 +278,7 @@ class State:
         """Account for what may have been usage readings, under the day it arrived: the sums must reconcile."""
         if self.horizon.knows(opened.frame.received_time_ms):
             # Names that are none are not remembered: they are as many as somebody cares to make up.
-            is_named = route.kind != PayloadKind.UNREADABLE
+            is_named = route.kind not in NAMELESS_KINDS
             name = f"{route.operator}/{route.source}" if is_named else NAMELESS_SOURCE
             day = int(ict_day(opened.frame.received_time_ms))
             self.quota.add_rejected(self.sources.row_of(name), day, count)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from phusong.kernels.columns import BoolColumn, Int64Column
-from phusong.kernels.frame import PayloadKind, Route
+from phusong.kernels.frame import Route
 from phusong.kernels.reject import TAKEN, Reject
-from phusong.kernels.route_names import LABEL_OPERATOR_COUNT_MAX, OPERATOR_OTHER
+from phusong.kernels.route_names import LABEL_OPERATOR_COUNT_MAX, NAMELESS_KINDS, OPERATOR_OTHER
 
 # A row of a batch that had come before; no reason has this number.
 DUPLICATE = max(Reject) + 1
@@ -65,7 +65,7 @@ class Tallies:
 
     def key_of(self, route: Route) -> RouteKey:
         """Return by which a route's rows are counted: its operator while there are few, and never a made-up name."""
-        operator = "" if route.kind == PayloadKind.UNREADABLE else route.operator
+        operator = "" if route.kind in NAMELESS_KINDS else route.operator
         if operator not in self._operators:
             if len(self._operators) >= LABEL_OPERATOR_COUNT_MAX:
                 operator = OPERATOR_OTHER

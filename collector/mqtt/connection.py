@@ -24,6 +24,7 @@ from phusong.collector.mqtt.greeting import PACKET_MAX_BYTES, greet
 from phusong.collector.mqtt.publisher import Publisher, Topics
 from phusong.collector.mqtt.refused import Refused
 from phusong.collector.mqtt.subscriber import Subscriber
+from phusong.kernels.frame import PayloadKind, Route, Transport
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,9 @@ CONNECT_TIMEOUT_S = 10.0
 KEEP_ALIVE_SHARE = 1.5
 # Before a client has named itself it gets no more of our memory than its names and a will need.
 CONNECT_MAX_BYTES = 65_536
+# Of a message that is too long to be taken: its topic and where its payload begins.
+OVERSIZED_KEPT_BYTES = 4096
+PUBLISH_TYPE = 3
 
 PING_ANSWER = codec.PingRespPacket().write()
 
@@ -252,6 +256,7 @@ class Connection(asyncio.Protocol):
         view = memoryview(data)[position:]
         wanted_bytes = packet_bytes(view)
         if wanted_bytes is not None and wanted_bytes > PACKET_MAX_BYTES:
+            self._keep_start(bytes(view[:OVERSIZED_KEPT_BYTES]))
             raise Refused(
                 DisconnectReasonCode.PACKET_TOO_LARGE,
                 f"a packet of {wanted_bytes} bytes; CONNACK said {PACKET_MAX_BYTES}",
@@ -259,6 +264,15 @@ class Connection(asyncio.Protocol):
         self._tail = [bytes(view)]
         self._tail_bytes = len(view)
         self._wanted_bytes = wanted_bytes or 0
+
+    def _keep_start(self, start: bytes) -> None:
+        """Journal how a message began that is too long to be taken, so that somebody can find who sent it."""
+        if self._connect is None or start[0] >> 4 != PUBLISH_TYPE:
+            return
+        route = Route("", "", "", Transport.MQTT, PayloadKind.OVERSIZED)
+        kept = self._endpoint.intake.send(route, start)
+        # Nobody waits for it; if the journal failed, the service hears of it by the intake.
+        kept.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _after_reading(self) -> None:
         """Stop reading while the intake is full."""

@@ -28,8 +28,9 @@ from phusong.v1.ingest_pb2 import Receipt
 INGEST = "phusong.v1.Ingest"
 ENFORCEMENT = "phusong.v1.Enforcement"
 
-# A little over the largest payload, so that one just too large gets a receipt that says so.
-MESSAGE_MAX_BYTES = PAYLOAD_MAX_BYTES + 4096
+# More than the largest payload: one that is too large is kept and gets a receipt that says so. Past this, which
+# is gRPC's own usual limit, the library refuses it before we see it.
+MESSAGE_MAX_BYTES = 4 * PAYLOAD_MAX_BYTES
 
 # Batches of one stream that wait for their commit; HTTP/2 flow control holds back the rest.
 STREAM_IN_FLIGHT_MAX = 256

@@ -192,6 +192,7 @@ def test_everything_received_is_taken_duplicate_or_refused(tmp_path: Path) -> No
                 batch(1, signal(TIME_MS)),
                 (batch_route(), b"\x07"),
                 (unreadable, b"hello"),
+                (unreadable._replace(source="", kind=PayloadKind.OVERSIZED), b"0"),
                 (file_route, file_row),
             ],
         ),
@@ -201,12 +202,13 @@ def test_everything_received_is_taken_duplicate_or_refused(tmp_path: Path) -> No
 
     received = sum(tallies.received.values())
     outcomes = (tallies.taken, tallies.duplicate, tallies.refused)
-    assert received == sum(sum(counts.values()) for counts in outcomes) == 7
+    assert received == sum(sum(counts.values()) for counts in outcomes) == 8
     assert tallies.refused_by_reason() == {
         Reject.LEVEL_OUT_OF_RANGE: 1,
         Reject.MALFORMED: 1,
         Reject.BAD_TOPIC: 1,
         Reject.NOT_A_NUMBER: 1,
+        Reject.TOO_LARGE: 1,
     }
 
 

@@ -54,8 +54,8 @@ class IngestServicer:
 
     def Export(self, request, context):
         """The main road; keep many calls in flight. RESOURCE_EXHAUSTED or UNAVAILABLE with a
-        RetryInfo detail means "not taken, send again after the delay". RESOURCE_EXHAUSTED without
-        it means that the batch is over 1 MiB: it is not taken and never will be, make smaller ones.
+        RetryInfo detail means "not taken, send again after the delay". A batch over 1 MiB is kept and
+        refused as TOO_LARGE; over 4 MiB it is RESOURCE_EXHAUSTED without RetryInfo and not kept: make smaller ones.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,6 +27,7 @@ class PayloadKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAYLOAD_KIND_UNREADABLE: _ClassVar[PayloadKind]
     PAYLOAD_KIND_DECISION: _ClassVar[PayloadKind]
     PAYLOAD_KIND_ACKNOWLEDGEMENT: _ClassVar[PayloadKind]
+    PAYLOAD_KIND_OVERSIZED: _ClassVar[PayloadKind]
 TRANSPORT_UNSPECIFIED: Transport
 TRANSPORT_MQTT: Transport
 TRANSPORT_MQTT_BROKER: Transport
@@ -41,6 +42,7 @@ PAYLOAD_KIND_REGISTRY: PayloadKind
 PAYLOAD_KIND_UNREADABLE: PayloadKind
 PAYLOAD_KIND_DECISION: PayloadKind
 PAYLOAD_KIND_ACKNOWLEDGEMENT: PayloadKind
+PAYLOAD_KIND_OVERSIZED: PayloadKind
 
 class JournalFrame(_message.Message):
     __slots__ = ("routes", "envelopes")

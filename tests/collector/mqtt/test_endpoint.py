@@ -172,6 +172,17 @@ OFFENCES = [
 ]
 
 
+async def test_of_a_message_that_is_too_long_the_start_is_kept_and_counted(doors):
+    peer = await Peer.connected(doors.mqtt_port)
+    packet = publish(TOPIC, bytes(PACKET_MAX_BYTES), 1)
+
+    peer.send(packet if isinstance(packet, bytes) else packet.write())
+
+    assert (await peer.packet()).reason_code == DisconnectReasonCode.PACKET_TOO_LARGE
+    await doors.intake.submit(*_marker())  # comes after it
+    assert [reason for _, reason in doors.counts.refused] == ["TOO_LARGE"]
+
+
 @pytest.mark.parametrize(("offence", "code"), OFFENCES)
 async def test_a_broken_rule_ends_the_connection_with_its_reason(doors, offence, code):
     peer = await Peer.connected(doors.mqtt_port)

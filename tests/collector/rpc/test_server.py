@@ -103,9 +103,16 @@ async def test_overload_says_when_to_come_again(channel, doors, monkeypatch):
     assert doors.sequence == 0
 
 
-async def test_a_message_over_the_limit_is_refused_before_it_is_taken(channel):
+async def test_a_batch_that_is_too_large_is_kept_and_its_receipt_says_so(channel, doors):
+    receipt = await IngestStub(channel).Export(batch(1, rows=60_000))
+
+    assert [row.reason for row in receipt.refused] == ["TOO_LARGE"]
+    assert doors.sequence == receipt.journal_sequence == 1
+
+
+async def test_a_message_over_the_limit_of_grpc_is_refused_before_it_is_taken(channel):
     with pytest.raises(grpc.aio.AioRpcError) as error:
-        await IngestStub(channel).Export(batch(1, rows=60_000))
+        await IngestStub(channel).Export(batch(1, rows=200_000))
 
     assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
