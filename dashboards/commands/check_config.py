@@ -13,6 +13,9 @@ def check_config(
     file: Annotated[
         Path | None, typer.Argument(help="The TOML file; none checks the environment.")
     ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="As `phusong serve --data` would be given.")
+    ] = None,
 ) -> None:
     """Check a configuration and say where each value comes from.
 
@@ -20,7 +23,7 @@ def check_config(
 
     Example: phusong check-config phusong.toml
     """
-    found = read_configuration(file, {})
+    found = read_configuration(file, {"data": data})
     if isinstance(found, list):
         for error in found:
             say(f"phusong: {error}")

@@ -203,7 +203,7 @@ def test_a_register_with_errors_is_not_added_and_every_error_is_named(data: Path
 def test_check_config_names_where_each_value_comes_from(data: Path) -> None:
     file = data / "phusong.toml"
     file.write_text("mqtt_port = 2883\n")
-    assert "mqtt_port = 2883" in phusong("check-config", file).out
+    assert "mqtt_port = 2883" in phusong("check-config", file, "--data", data).out
     file.write_text("mqtt_port = 'many'\nquota = 3\n")
 
     ran = phusong("check-config", file, status=2)
@@ -212,8 +212,11 @@ def test_check_config_names_where_each_value_comes_from(data: Path) -> None:
     assert "quota" in ran.err
 
 
-def test_version_is_one_line() -> None:
+def test_version_is_one_line_and_with_a_folder_says_how_far_its_journal_goes(data: Path) -> None:
     assert phusong("version").out.startswith("phusong 0.")
+    import_usage(data)
+
+    assert "sequence 1, chain " in phusong("version", "--data", data).out
 
 
 def test_doctor_looks_at_this_machine(data: Path) -> None:
