@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from math import ceil, floor
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +18,8 @@ from phusong.dashboards.signs import sign_of
 ICT = timezone(timedelta(hours=7), "ICT")
 # A table piped into a file must not be folded at 80 columns.
 WIDTH_PIPED = 200
+# From so many columns on there is room for both languages and every figure.
+WIDE_FROM = 140
 # More rows than this are no longer read; --format csv has them all.
 SHOWN_SIM_COUNT = 40
 
@@ -27,10 +30,23 @@ def console() -> Console:
     return Console(file=sys.stdout, width=width, highlight=False)
 
 
-def status_text(status: str) -> Text:
-    """Return a status as shape, colour and words."""
+def new_table(title: str) -> Table:
+    """Return an empty table in the one style there is: few lines, so that it fits and prints."""
+    return Table(
+        title=title,
+        title_style="bold",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+
+
+def status_text(status: str, *, is_wide: bool = True) -> Text:
+    """Return a status as shape, colour and words, in both languages where there is room."""
     sign = sign_of(status)
-    return Text(f"{sign.shape} {sign.vietnamese} · {status}", style=sign.colour)
+    words = f"{sign.vietnamese} · {status}" if is_wide else sign.vietnamese
+    return Text(f"{sign.shape} {words}", style=sign.colour)
 
 
 def moment(iso: str | None) -> str:
@@ -48,31 +64,33 @@ def ratio(value: float | None) -> str:
 def coverage_table(document: dict[str, Any]) -> None:
     """Print one row a site, operator and technology, and how many stand at each verdict."""
     out = console()
-    table = Table(title="Phủ sóng · Coverage", title_style="bold", header_style="bold")
-    for heading in ("Site", "Tên · Name", "Nhà mạng · Operator", "Kết luận · Verdict"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("Tỉ lệ · Share", "95 % bounds", "Median dBm", "Bins", "Last seen"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    is_wide = out.width >= WIDE_FROM
+    table = new_table("Phủ sóng · Coverage")
+    table.add_column("Điểm\nSite", no_wrap=True)
+    table.add_column("Tên\nName", overflow="fold")  # gives way first
+    table.add_column("Nhà mạng\nOperator", no_wrap=True)
+    table.add_column("Kết luận\nVerdict", no_wrap=True)
+    table.add_column("Tỉ lệ\nShare", justify="right", no_wrap=True)
+    table.add_column("Cận 95 %\nBounds", justify="right", no_wrap=True)
+    if is_wide:
+        table.add_column("Trung vị\nMedian dBm", justify="right", no_wrap=True)
+        table.add_column("Ô × lúc × máy\nBins", justify="right", no_wrap=True)
+        table.add_column("Lần cuối\nLast seen", justify="right", no_wrap=True)
     for row in document["sites"]:
-        bounds = "–"
-        if row["lower_bound"] is not None:
-            # Outwards, so that rounding never makes a bound pass.
-            lower, upper = (
-                floor(1000 * row["lower_bound"]) / 10,
-                ceil(1000 * row["upper_bound"]) / 10,
-            )
-            bounds = f"{lower:.1f}–{upper:.1f}"
-        table.add_row(
+        cells: list[str | Text] = [
             row["site_code"],
             row["name"],
             f"{row['operator']} {row['technology']}",
-            status_text(row["verdict"]),
+            status_text(row["verdict"], is_wide=is_wide),
             ratio(row["share"]),
-            bounds,
-            "–" if row["median_level_dbm"] is None else str(row["median_level_dbm"]),
-            str(row["counts"]["bins"]),
-            moment(row["last_observed"]),
-        )
+            bounds_text(row),
+        ]
+        if is_wide:
+            median = row["median_level_dbm"]
+            cells.append("–" if median is None else str(median))
+            cells.append(f"{row['counts']['bins']:,}")
+            cells.append(moment(row["last_observed"]))
+        table.add_row(*cells)
     out.print(table)
     explain_one(out, document)
     verdicts = Counter(row["verdict"] for row in document["sites"])
@@ -85,6 +103,14 @@ def coverage_table(document: dict[str, Any]) -> None:
     )
     if not document["sites"]:
         out.print("No sites are registered: phusong registry add sites FILE.csv")
+
+
+def bounds_text(row: dict[str, Any]) -> str:
+    """Return both bounds in percent, rounded outwards: rounding never makes a bound pass."""
+    if row["lower_bound"] is None:
+        return "–"
+    lower, upper = floor(1000 * row["lower_bound"]) / 10, ceil(1000 * row["upper_bound"]) / 10
+    return f"{lower:.1f}–{upper:.1f}"
 
 
 def explain_one(out: Console, document: dict[str, Any]) -> None:
@@ -113,23 +139,30 @@ def quota_table(document: dict[str, Any]) -> None:
     out = console()
     quota = document["quota_bytes"]
     title = f"Dung lượng miễn phí · Free volume, {document['day']}: {quota / 2**30:g} GiB, resets 24:00 ICT"
-    table = Table(title=title, title_style="bold", header_style="bold")
-    table.add_column("SIM")
-    for heading in ("Used", "Zero-rated", "Indeterminate", "% of quota"):
+    is_wide = out.width >= WIDE_FROM
+    table = new_table(title)
+    table.add_column("SIM", no_wrap=True)
+    for heading in ("Đã dùng\nUsed", "Miễn cước\nZero-rated", "Chưa rõ\nIndeterm."):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("Trạng thái · State", no_wrap=True)
-    table.add_column("Crossed 100 %", no_wrap=True)
+    if is_wide:
+        table.add_column("%\nof quota", justify="right", no_wrap=True)
+    table.add_column("Trạng thái\nState", no_wrap=True)
+    if is_wide:
+        table.add_column("Chạm 100 %\nCrossed", no_wrap=True)
     sims = sorted(document["sims"], key=lambda row: (-row["used_bytes"], row["sim"]))
     for row in sims[:SHOWN_SIM_COUNT]:
-        table.add_row(
+        cells: list[str | Text] = [
             row["sim"],
             volume(row["used_bytes"]),
             volume(row["zero_rated_bytes"]),
             volume(row["indeterminate_bytes"]),
-            f"{100 * row['used_bytes'] / quota:.1f}",
-            status_text(row["state"]),
-            moment(row["crossed_time"]),
-        )
+        ]
+        if is_wide:
+            cells.append(f"{100 * row['used_bytes'] / quota:.1f}")
+        cells.append(status_text(row["state"], is_wide=is_wide))
+        if is_wide:
+            cells.append(moment(row["crossed_time"]))
+        table.add_row(*cells)
     out.print(table)
     if len(sims) > SHOWN_SIM_COUNT:
         out.print(f"the {SHOWN_SIM_COUNT} that used most of {len(sims):,}; --format csv has all")
@@ -153,29 +186,24 @@ def quarantine_table(shown: list[dict[str, Any]], total: Counter[str]) -> None:
     if not total:
         out.print("Nothing is quarantined: every payload and row in the journal is counted.")
         return
-    table = Table(title="Cách ly · Quarantine", title_style="bold", header_style="bold")
-    for heading in (
-        "Sequence",
-        "Received",
-        "Operator/source",
-        "Door",
-        "Kind",
-        "Row",
-        "Reason",
-        "Bytes",
-    ):
+    is_wide = out.width >= WIDE_FROM
+    table = new_table("Cách ly · Quarantine")
+    table.add_column("Vị trí\nSequence", no_wrap=True)
+    if is_wide:
+        table.add_column("Nhận\nReceived", no_wrap=True)
+    table.add_column("Nguồn\nOperator/source", overflow="fold")
+    for heading in ("Cửa\nDoor", "Loại\nKind", "Dòng\nRow", "Lý do\nReason"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("File and what was expected")
+    table.add_column("Tệp, cần gì\nFile, expected", overflow="fold")
     for entry in shown:
         table.add_row(
             f"{entry['sequence']}:{entry['envelope']}",
-            moment(entry["received_time"]),
+            *([moment(entry["received_time"])] if is_wide else []),
             f"{entry['operator']}/{entry['source']}",
             entry["transport"],
             entry["kind"],
             str(entry["row"]),
             entry["reason"],
-            str(entry["payload_bytes"]),
             f"{entry['file']} {entry['detail']}".strip(),
         )
     out.print(table)
