@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -166,14 +167,15 @@ def _report(programme: Programme, data: Path, as_of_ms: int) -> bool:
 
 
 def _say_what_next(data: Path, ports: Ports) -> None:
+    command = os.path.relpath(sys.argv[0])  # as it was called: it need not be on the path
     day, clock = season.USAGE_DAYS[-1], season.CLOCK_START.isoformat()
     say(
         f"\nmetrics: {ports.url('/metrics')}\n"
         "try next:\n"
-        f"  phusong coverage --data {data} --as-of {clock}\n"
-        f"  phusong quota --data {data} --day {day} --as-of {clock}\n"
-        f"  phusong journal quarantine --data {data} --reason LEVEL_OUT_OF_RANGE\n"
-        f"  phusong journal stat --data {data}"
+        f"  {command} coverage --data {data} --as-of {clock}\n"
+        f"  {command} quota --data {data} --day {day} --as-of {clock}\n"
+        f"  {command} journal quarantine --data {data} --reason LEVEL_OUT_OF_RANGE\n"
+        f"  {command} journal stat --data {data}"
     )
 
 
