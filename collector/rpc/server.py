@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any, NoReturn, Self
 
 import grpc
+import numpy as np
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.code_pb2 import RESOURCE_EXHAUSTED
@@ -19,9 +20,10 @@ from phusong.collector.journal.writer import JournalFailed
 from phusong.collector.routes import TooManyRoutes
 from phusong.collector.topics import route_of_names
 from phusong.kernels.batch_names import batch_names
-from phusong.kernels.frame import Route, Transport
+from phusong.kernels.frame import PayloadKind, Route, Transport
+from phusong.kernels.reject import TAKEN
 from phusong.kernels.route_names import is_slug
-from phusong.kernels.wire.decode import PAYLOAD_MAX_BYTES
+from phusong.kernels.wire.decode import PAYLOAD_MAX_BYTES, decode_payloads
 from phusong.v1.enforcement_pb2 import AcknowledgeRequest, AcknowledgeResponse, WatchRequest
 from phusong.v1.ingest_pb2 import Receipt
 
@@ -188,7 +190,18 @@ class GrpcServer:
 
 def _route(payload: bytes) -> Route:
     names = batch_names(payload)
-    return route_of_names(names.operator, names.source, Transport.GRPC)
+    route = route_of_names(names.operator, names.source, Transport.GRPC)
+    if route.kind == PayloadKind.UNREADABLE and _refusal_of(payload) != TAKEN:
+        # Nobody's batch because it cannot be read at all: that is the reason worth telling, and the names are junk.
+        return Route("", "", "", Transport.GRPC, PayloadKind.BATCH)
+    return route
+
+
+def _refusal_of(payload: bytes) -> int:
+    """Return why a payload as a whole cannot be read, TAKEN when it can."""
+    buffer = np.frombuffer(bytearray(payload), np.uint8)
+    offset, length = np.zeros(1, np.int64), np.array([len(payload)], np.int64)
+    return int(decode_payloads(buffer, offset, length).payloads.reject[0])
 
 
 async def _abort(context: Context, code: Any, message: str) -> NoReturn:

@@ -44,7 +44,10 @@ async def test_export_answers_with_a_receipt(channel):
 @pytest.mark.parametrize(
     ("poison", "reason"),
     [
-        (b"\x0a\x05ab", "BAD_OPERATOR"),
+        (b"", "EMPTY"),
+        (b"\x07", "MALFORMED"),
+        (b"\x0a\x05ab", "TRUNCATED"),
+        (b"\x08\x01", "MISTYPED"),
         (Batch(source="oss", operator="viettel").SerializeToString() + b"\x22\x05", "TRUNCATED"),
         (usage_batch(1, source="oss").SerializeToString(), "BAD_OPERATOR"),
         (usage_batch(1, operator="viettel").SerializeToString(), "BAD_SOURCE"),
