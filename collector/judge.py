@@ -16,10 +16,9 @@ from phusong.kernels.screen_cells import screen_cells
 from phusong.kernels.screen_signal import screen_signal
 from phusong.kernels.screen_usage import screen_usage
 from phusong.kernels.windows import SequenceWindows
-from phusong.kernels.wire.decode import decode_payloads
+from phusong.v1.batches import decode_batches
 from phusong.v1.ingest_pb2 import RowKind
 from phusong.v1.journal_pb2 import RegistryEntry
-from phusong.v1.json_payload import batch_from_json
 
 
 class Envelopes(NamedTuple):
@@ -67,7 +66,12 @@ class Judge:
         kind = self.table.kind[envelopes.route]
         reject = self.table.reject[envelopes.route]
         batch = np.flatnonzero((kind == PayloadKind.BATCH) | (kind == PayloadKind.BATCH_JSON))
-        decoded = self._decode(envelopes, batch, kind)
+        decoded = decode_batches(
+            envelopes.body,
+            envelopes.offset[batch],
+            envelopes.length[batch],
+            kind[batch] == PayloadKind.BATCH_JSON,
+        )
         payloads = decoded.payloads
         is_other = payloads.source != self.table.source[envelopes.route[batch]]
         is_other &= (payloads.source != 0) & (payloads.reject == TAKEN)
@@ -116,28 +120,6 @@ class Judge:
                 register = read_sources(entry.content)
                 assert isinstance(register, SourceRegister), "validated before it is journalled"
                 self.table.admit(register.sources)
-
-    def _decode(self, envelopes: Envelopes, batch: Int64Column, kind: Int64Column) -> Decoded:
-        """Decode the batches in place; JSON ones are turned into protobuf behind the body first."""
-        offset, length = envelopes.offset[batch], envelopes.length[batch]
-        pieces = [envelopes.body]
-        end = len(envelopes.body)
-        refused: dict[int, Reject] = {}
-        for i in np.flatnonzero(kind[batch] == PayloadKind.BATCH_JSON).tolist():
-            start = int(offset[i])
-            payload = batch_from_json(envelopes.body[start : start + int(length[i])])
-            if isinstance(payload, Reject):
-                refused[i] = payload
-                payload = b""
-            pieces.append(payload)
-            offset[i], length[i] = end, len(payload)
-            end += len(payload)
-        # Kernels take writable arrays only.
-        buffer = np.frombuffer(bytearray().join(pieces), np.uint8)
-        decoded = decode_payloads(buffer, offset, length)
-        for i, reason in refused.items():
-            decoded.payloads.reject[i] = reason
-        return decoded
 
 
 def _refused_rows(decoded: Decoded, batch: Int64Column) -> RefusedRows:

@@ -4,12 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phusong.kernels.columns import ByteColumn, Decoded, Int64Column
+from phusong.kernels.columns import Decoded, Int64Column
 from phusong.kernels.frame import Frame, PayloadKind, Route, decode_frame
 from phusong.kernels.reject import TAKEN, Reject
-from phusong.kernels.wire.decode import decode_payloads
 from phusong.kernels.wire.text import text_hash
-from phusong.v1.json_payload import batch_from_json
+from phusong.v1.batches import decode_batches
 from phusong.verifier.journal import StoredFrame
 
 BATCH_KINDS = (PayloadKind.BATCH, PayloadKind.BATCH_JSON)
@@ -51,7 +50,12 @@ def open_frame(stored: StoredFrame) -> OpenedFrame:
         for i in np.flatnonzero(~is_batch)
     ]
     envelope = np.flatnonzero(is_batch)
-    decoded = _decode_batches(stored.body, frame, envelope, kind)
+    decoded = decode_batches(
+        stored.body,
+        frame.offset[envelope],
+        frame.length[envelope],
+        kind[envelope] == PayloadKind.BATCH_JSON,
+    )
     _refuse_other_sources(decoded, routes, route[envelope])
     return OpenedFrame(stored, routes, decoded, envelope, route[envelope], others)
 
@@ -66,30 +70,6 @@ def _places(frame: Frame) -> Int64Column:
 def _payload(body: bytes, frame: Frame, envelope: int) -> bytes:
     start = int(frame.offset[envelope])
     return body[start : start + int(frame.length[envelope])]
-
-
-def _decode_batches(body: bytes, frame: Frame, envelope: Int64Column, kind: Int64Column) -> Decoded:
-    """Decode in place; JSON payloads are turned into protobuf behind the body first."""
-    offset, length = frame.offset[envelope].copy(), frame.length[envelope].copy()
-    buffer: ByteColumn = frame.buffer
-    refused: dict[int, Reject] = {}
-    converted: list[bytes] = []
-    end = len(body)
-    for i in np.flatnonzero(kind[envelope] == PayloadKind.BATCH_JSON).tolist():
-        payload = batch_from_json(_payload(body, frame, int(envelope[i])))
-        if isinstance(payload, Reject):
-            refused[i] = payload
-            offset[i], length[i] = 0, 0
-            continue
-        converted.append(payload)
-        offset[i], length[i] = end, len(payload)
-        end += len(payload)
-    if converted:
-        buffer = np.frombuffer(body + b"".join(converted), np.uint8).copy()
-    decoded = decode_payloads(buffer, offset, length)
-    for row, reason in refused.items():
-        decoded.payloads.reject[row] = reason
-    return decoded
 
 
 def _refuse_other_sources(decoded: Decoded, routes: list[Route], route: Int64Column) -> None:
