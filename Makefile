@@ -35,7 +35,7 @@ check: setup
 	$(BIN)/mypy
 
 test: setup debian check
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -rs
 	NUMBA_BOUNDSCHECK=1 PHUSONG_KERNEL_CACHE=$(CURDIR)/.cache/checked $(BIN)/python -m pytest -q tests/kernels
 
 # The long forms of tests that crash things; PHUSONG_SEED=… repeats one.
