@@ -8,6 +8,8 @@ from phusong.kernels.reject import Reject
 from phusong.kernels.wire.bare import bare_kernel, inlined_kernel
 from phusong.kernels.wire.fields import (
     DEPTH_MAX,
+    MALFORMED,
+    TAG_MIN,
     read_length,
     read_tag,
     read_varint,
@@ -192,6 +194,8 @@ def decode_long(  # noqa: PLR0911 - every fault has its own reason
     place is that of the whole row, and the length is negative: `kernels.wire.histogram` picks the pieces out of it.
     """
     if store == UNKNOWN:
+        if tag < TAG_MIN:  # field number 0; the quick way has not looked
+            return np.int64(-MALFORMED)
         return skip_field(buffer, position, end, tag, DEPTH_MAX - 1)
     if store == UNPACKED:
         _, position = read_varint(buffer, position, end, limit)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from google.protobuf.message import DecodeError
 
 from phusong.kernels.columns import INT_MISSING, Decoded
 from phusong.kernels.reject import Reject
@@ -53,6 +54,17 @@ def test_a_payload_may_have_as_many_rows_as_the_limit_over_all_kinds() -> None:
 def test_a_known_field_of_another_wire_type_is_another_schema(wire_type: int) -> None:
     assert reason(delimited(5, tagged(7, wire_type, bytes(9)))) == Reject.MISTYPED
     assert reason(ROW + tagged(3, wire_type, bytes(9))) == Reject.MISTYPED
+
+
+@pytest.mark.parametrize("behind_bytes", [0, 1, 8, 30])
+@pytest.mark.parametrize("field_0", [b"\x02\x00", b"\x00\x01", b"\x80\x00\x01", b"\x82\x00\x00"])
+def test_field_number_0_is_malformed_wherever_it_stands(field_0: bytes, behind_bytes: int) -> None:
+    row = b"\x09" + bytes(8) + field_0
+    payload = b"\x2a" + bytes([len(row)]) + row + b"\x2a\x00" * behind_bytes
+    with pytest.raises(DecodeError):
+        Batch.FromString(payload)
+
+    assert reason(payload) == Reject.MALFORMED
 
 
 @pytest.mark.parametrize("number", [4, 5, 6])
