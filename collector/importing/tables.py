@@ -1,6 +1,8 @@
 """CSV and Parquet files as tables of text, in the order of the file, with the line of every row."""
 
 import csv
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -18,6 +20,7 @@ from phusong.kernels.reject import Reject
 DELIMITERS = ",;\t|"
 
 PARQUET_MAGIC = b"PAR1"
+PARQUET_PROBE = "import sys, polars; polars.read_parquet(sys.argv[1])"
 # As many rows as a chunk of text has, roughly.
 PARQUET_CHUNK_ROWS = 131_072
 # Whole numbers are exact in a float up to here; a float beyond it has lost digits.
@@ -137,8 +140,9 @@ class ParquetTables:
     """A Parquet file."""
 
     def __init__(self, path: Path) -> None:
-        """Read the schema."""
+        """Prove the file readable and read its schema."""
         self._path = path
+        _prove_readable(path)
         with _reading(path):
             self._frame = pl.scan_parquet(path)
             self.header = self._frame.collect_schema().names()
@@ -156,6 +160,20 @@ class ParquetTables:
             line = np.arange(start + 1, end + 1, dtype=np.int64)
             yield TextTable(pl.DataFrame(columns), line, [], position - told_bytes)
             told_bytes = position
+
+
+def _prove_readable(path: Path) -> None:
+    """Read the file once in a process of its own. Raises ImportFailed when that process dies of it.
+
+    A few damaged bytes can make the library ask for 2^61 bytes, which ends the process that asks.
+    """
+    probe = subprocess.run(  # noqa: S603 - our own interpreter on our own text
+        [sys.executable, "-c", PARQUET_PROBE, str(path)], capture_output=True, check=False
+    )
+    if (
+        probe.returncode < 0
+    ):  # by a signal; what fails in an ordinary way is told by the reading itself
+        raise ImportFailed(f"cannot read {path.name} as Parquet: it is damaged")
 
 
 class _reading:  # noqa: N801 - reads as a phrase: `with _reading(path)`
