@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+MODULE_COUNT_MIN = 200
 DATA_FILES = {
     "phusong/v1/telemetry.proto",
     "phusong/v1/ingest.proto",
@@ -55,7 +56,10 @@ def test_the_wheel_holds_the_data_its_code_reads(wheel) -> None:
     assert set(zipfile.ZipFile(wheel).namelist()) >= DATA_FILES
 
 
-def test_the_wheel_runs_in_an_empty_environment(wheel, tmp_path) -> None:
+@pytest.fixture(scope="module")
+def binaries(wheel, tmp_path_factory) -> Path:
+    """Install the wheel with what it asks for, and nothing of what tests and benchmarks bring."""
+    tmp_path = tmp_path_factory.mktemp("install")
     environment = tmp_path / "empty"
     uv = str(Path(sys.executable).with_name("uv"))
     python = str(environment / "bin" / "python")
@@ -63,7 +67,22 @@ def test_the_wheel_runs_in_an_empty_environment(wheel, tmp_path) -> None:
     install = [uv, "pip", "install", "--quiet", "--python", python]
     # The lock holds what tests need too; only what the wheel asks for is taken from it, hashes checked.
     run([*install, "--constraints", str(ROOT / "requirements.lock"), str(wheel)], cwd=tmp_path)
+    return environment / "bin"
 
-    answer = run([str(environment / "bin" / "phusong"), "version"], cwd=tmp_path)
 
-    assert "0.1.0" in answer
+def test_the_wheel_runs_in_an_empty_environment(binaries, tmp_path) -> None:
+    assert "0.1.0" in run([str(binaries / "phusong"), "version"], cwd=tmp_path)
+
+
+def test_every_module_finds_what_it_imports_in_an_empty_environment(
+    wheel, binaries, tmp_path
+) -> None:
+    files = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")]
+    modules = {
+        name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in files
+    }
+
+    imports = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
+    run([str(binaries / "python"), "-W", "error", "-c", imports, *sorted(modules)], cwd=tmp_path)
+
+    assert len(modules) > MODULE_COUNT_MIN, "the wheel holds the whole product"
