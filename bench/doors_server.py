@@ -14,7 +14,7 @@ from phusong.collector.doors import DoorOptions, Doors
 async def main() -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    async with Doors(DoorOptions(Path(sys.argv[1]))) as doors:
+    async with Doors(DoorOptions(Path(sys.argv[1]), open_loopback=True)) as doors:
         print(json.dumps([doors.mqtt_port, doors.grpc_port]), flush=True)
         await stopping.wait()
         counts = doors.counts

@@ -28,7 +28,7 @@ SAMPLE = re.compile(rb"^phusong_verifier_(\w+)_rows_total\{.*\} (\S+)$", re.MULT
 def service(folder):
     """Run `phusong serve` on free ports, with an empty journal that goes with it; yield its ready line."""
     command = [str(Path(sys.executable).parent / "phusong"), "serve"]
-    command += ["--mqtt-port", "0", "--grpc-port", "0", "--http-port", "0"]
+    command += ["--mqtt-port", "0", "--grpc-port", "0", "--http-port", "0", "--open-loopback"]
     with (
         TemporaryDirectory(dir=folder) as data,
         subprocess.Popen(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from phusong.collector.admission.doorkeeper import Doorkeeper
 from phusong.collector.broker.options import BrokerOptions
 from phusong.collector.broker.road import BrokerCounts, BrokerRoad
 from phusong.collector.counts import IntakeCounts
@@ -92,6 +93,8 @@ class DoorOptions:
     mqtt_port: int = 0
     grpc_port: int = 0
     broker: BrokerOptions | None = None
+    # Clients of this machine need no credential.
+    open_loopback: bool = False
 
 
 class Doors:
@@ -101,6 +104,7 @@ class Doors:
         """Keep the options; entering opens."""
         self._options = options
         self._clock_ms = clock_ms
+        self.doorkeeper = Doorkeeper(is_loopback_open=options.open_loopback)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -110,10 +114,14 @@ class Doors:
             opened = await stack.enter_async_context(open_intake(options.data, self._clock_ms))
             self._writer, self.intake, self.board = opened
             self._mqtt = await stack.enter_async_context(
-                MqttEndpoint(self.intake, self.board, options.host, options.mqtt_port)
+                MqttEndpoint(
+                    self.intake, self.board, self.doorkeeper, options.host, options.mqtt_port
+                )
             )
             self._grpc = await stack.enter_async_context(
-                GrpcServer(self.intake, self.board, options.host, options.grpc_port)
+                GrpcServer(
+                    self.intake, self.board, self.doorkeeper, options.host, options.grpc_port
+                )
             )
             await stack.enter_async_context(LocalDoor(self.intake, options.data))
             self._broker: BrokerRoad | None = None

@@ -38,6 +38,7 @@ class ServiceOptions:
     clock: Callable[[], int]
     clock_offset_ms: int
     broker: BrokerOptions | None = None
+    open_loopback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Service:
                         options.mqtt_port,
                         options.grpc_port,
                         options.broker,
+                        options.open_loopback,
                     ),
                     options.clock,
                 )
@@ -113,6 +115,17 @@ class Service:
             judged=self.link.judged,
             broker=self._doors.broker_counts,
         )
+
+    @property
+    def is_loopback_open(self) -> bool:
+        """Whether clients of this machine need no credential."""
+        return self._options.open_loopback
+
+    @property
+    def can_anybody_send(self) -> bool:
+        """Whether a client could come in by MQTT or gRPC as things stand."""
+        assert self._doors is not None
+        return self._options.open_loopback or self._doors.doorkeeper.has_credentials
 
     def not_ready(self) -> str | None:
         """Say why telemetry is not taken or not judged, None when it is."""

@@ -53,8 +53,8 @@ class Served:
 
 
 @contextmanager
-def serving(data: Path, *arguments: object) -> Iterator[Served]:
-    """Run `phusong serve` on free ports until the context ends."""
+def serving(data: Path, *arguments: object, open_loopback: bool = True) -> Iterator[Served]:
+    """Run `phusong serve` on free ports until the context ends; clients of this machine need no credential."""
     command = [
         PHUSONG,
         "serve",
@@ -66,6 +66,7 @@ def serving(data: Path, *arguments: object) -> Iterator[Served]:
         0,
         "--http-port",
         0,
+        *(["--open-loopback"] if open_loopback else []),
     ]
     with (data.parent / f"{data.name}.stderr").open("w") as errors:
         process = subprocess.Popen(

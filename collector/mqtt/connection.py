@@ -9,10 +9,12 @@ from typing import Protocol, cast
 
 import numpy as np
 
+from phusong.collector.admission.doorkeeper import Denial, Doorkeeper, Shown, denial_text
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.intake import Intake
 from phusong.collector.mqtt import codec
 from phusong.collector.mqtt.codec import (
+    ConnAckReasonCode,
     ConnectPacket,
     DisconnectPacket,
     DisconnectReasonCode,
@@ -20,7 +22,13 @@ from phusong.collector.mqtt.codec import (
     packet_bytes,
     read_packet,
 )
-from phusong.collector.mqtt.greeting import PACKET_MAX_BYTES, greet
+from phusong.collector.mqtt.greeting import (
+    PACKET_MAX_BYTES,
+    Refusal,
+    accept,
+    read_connect,
+    refuse,
+)
 from phusong.collector.mqtt.publisher import Publisher, Topics
 from phusong.collector.mqtt.refused import Refused
 from phusong.collector.mqtt.subscriber import Subscriber
@@ -38,6 +46,11 @@ CONNECT_MAX_BYTES = 65_536
 OVERSIZED_KEPT_BYTES = 4096
 PUBLISH_TYPE = 3
 
+CODE_OF_DENIAL = {
+    Denial.NO_CREDENTIAL: ConnAckReasonCode.NOT_AUTHORIZED,
+    Denial.WRONG_CREDENTIAL: ConnAckReasonCode.BAD_USER_NAME_OR_PASSWORD,
+}
+
 PING_ANSWER = codec.PingRespPacket().write()
 
 
@@ -47,6 +60,7 @@ class Endpoint(Protocol):
     intake: Intake
     board: DecisionBoard
     topics: Topics
+    doorkeeper: Doorkeeper
 
     def enter(self, connection: "Connection") -> None:
         """Register a connection; once it has a client id, end the session of another with the same id."""
@@ -174,14 +188,28 @@ class Connection(asyncio.Protocol):
                 self._close(f"a CONNECT of {size} bytes")
                 return len(data)
             return 0
-        greeting = greet(view[:size], self._endpoint.assigned_client_id())
-        assert self._transport is not None
-        self._transport.write(greeting.answer)
-        if greeting.connect is None:
-            self._close(greeting.reason)
+        connect = read_connect(view[:size])
+        if isinstance(connect, ConnectPacket):
+            connect = self._refusal(connect) or connect
+        if isinstance(connect, Refusal):
+            self._write(connect.answer)
+            self._close(connect.reason)
             return len(data)
-        self._enter(greeting.connect, greeting.client_id)
+        client_id = connect.client_id or self._endpoint.assigned_client_id()
+        self._write(accept(connect, client_id))
+        self._enter(connect, client_id)
         return size
+
+    def _refusal(self, connect: ConnectPacket) -> Refusal | None:
+        """Return why the doorkeeper does not let a client in, None when it does."""
+        assert self._transport is not None
+        peer_address: str = self._transport.get_extra_info("peername")[0]
+        token = "" if connect.password is None else connect.password.decode(errors="replace")
+        guest = self._endpoint.doorkeeper.admit("mqtt", Shown(peer_address, token))
+        if not isinstance(guest, Denial):
+            return None
+        code = CODE_OF_DENIAL[guest]
+        return refuse(code, denial_text("mqtt", guest), connect.max_packet_size)
 
     def _enter(self, connect: ConnectPacket, client_id: str) -> None:
         self._connect = connect

@@ -7,6 +7,7 @@ import secrets
 from contextlib import suppress
 from typing import Self
 
+from phusong.collector.admission.doorkeeper import Doorkeeper
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.intake import Intake
 from phusong.collector.mqtt.codec import DisconnectReasonCode
@@ -29,10 +30,13 @@ GOODBYE_TIMEOUT_S = 1.0
 class MqttEndpoint:
     """Listens while its context is entered."""
 
-    def __init__(self, intake: Intake, board: DecisionBoard, host: str, port: int) -> None:
+    def __init__(
+        self, intake: Intake, board: DecisionBoard, doorkeeper: Doorkeeper, host: str, port: int
+    ) -> None:
         """Port 0 takes any free port; `port` says which afterwards."""
         self.intake = intake
         self.board = board
+        self.doorkeeper = doorkeeper
         self.topics = Topics(intake.table)
         self.host = host
         self.port = port

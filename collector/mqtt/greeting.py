@@ -1,4 +1,4 @@
-"""CONNECT and what we answer to it. Pure: no socket, no clock."""
+"""CONNECT and what we answer to it. Pure: no socket, no clock, no credentials."""
 
 from typing import NamedTuple
 
@@ -33,52 +33,58 @@ BROKER_ROAD = (
 )
 
 
-class Greeting(NamedTuple):
-    """The answer to the first packet. `connect` is None when the client is refused, `reason` says why."""
+class Refusal(NamedTuple):
+    """Why a client is not taken, for the log, and the bytes that tell it so."""
 
-    connect: ConnectPacket | None
-    answer: bytes
-    client_id: str = ""
-    reason: str = ""
+    reason: str
+    answer: bytes = b""
 
 
-def greet(view: memoryview, assigned_client_id: str) -> Greeting:
-    """Answer a complete first packet. A client without an id of its own is given `assigned_client_id`."""
-    level = protocol_level(view)
-    if level is None:
-        return Greeting(None, b"", reason="the first packet is no CONNECT")
-    if level < MQTT_5:
-        return Greeting(None, REFUSED_OLD, reason=f"protocol level {level}: {BROKER_ROAD}")
-    if level > MQTT_5:
-        return _refuse(
-            ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION, f"protocol level {level}: {BROKER_ROAD}"
-        )
+def read_connect(view: memoryview) -> ConnectPacket | Refusal:
+    """Return the CONNECT of a client we can speak with, from a complete first packet."""
+    refusal = _refusal_of_level(protocol_level(view))
+    if refusal is not None:
+        return refusal
     try:
         read = read_packet(view)
     except Malformed as error:
-        return _refuse(ConnAckReasonCode.MALFORMED_PACKET, str(error))
+        return refuse(ConnAckReasonCode.MALFORMED_PACKET, str(error))
     assert read is not None, "the packet is complete"
     connect = read[0]
     assert isinstance(connect, ConnectPacket), "its first byte says so"
-    return _refusal(connect) or Greeting(
-        connect, _accept(connect, assigned_client_id), connect.client_id or assigned_client_id
-    )
-
-
-def _refusal(connect: ConnectPacket) -> Greeting | None:
     if connect.authentication_method is not None:
-        return _refuse(
+        return refuse(
             ConnAckReasonCode.BAD_AUTHENTICATION_METHOD, "enhanced authentication is not supported"
         )
     if len(connect.client_id) > CLIENT_ID_LENGTH_MAX:
-        return _refuse(
+        return refuse(
             ConnAckReasonCode.CLIENT_ID_NOT_VALID,
             f"a client id has at most {CLIENT_ID_LENGTH_MAX} characters",
         )
+    return connect
+
+
+def _refusal_of_level(level: int | None) -> Refusal | None:
+    if level is None:
+        return Refusal("the first packet is no CONNECT")
+    reason = f"protocol level {level}: {BROKER_ROAD}"
+    if level < MQTT_5:
+        return Refusal(reason, REFUSED_OLD)
+    if level > MQTT_5:
+        return refuse(ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION, reason)
     return None
 
 
-def _accept(connect: ConnectPacket, assigned_client_id: str) -> bytes:
+def refuse(code: ConnAckReasonCode, reason: str, packet_max_bytes: int | None = None) -> Refusal:
+    """Return the refusal of a client, in words where it takes packets that long."""
+    answer = ConnAckPacket(reason_code=code, reason_str=reason).write()
+    if packet_max_bytes is not None and len(answer) > packet_max_bytes:
+        answer = ConnAckPacket(reason_code=code).write()
+    return Refusal(reason, answer)
+
+
+def accept(connect: ConnectPacket, assigned_client_id: str) -> bytes:
+    """Return the CONNACK of a client that is taken; one without an id of its own gets `assigned_client_id`."""
     notes: list[tuple[str, str]] = []
     if connect.will is not None:
         notes.append(("note", "the will is ignored: this is an ingest endpoint, not a broker"))
@@ -106,7 +112,3 @@ def _connack(
         shared_subscription_available=False,
         user_properties=notes,
     ).write()
-
-
-def _refuse(code: ConnAckReasonCode, reason: str) -> Greeting:
-    return Greeting(None, ConnAckPacket(reason_code=code, reason_str=reason).write(), reason=reason)

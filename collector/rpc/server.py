@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, NoReturn, Self
+from urllib.parse import unquote
 
 import grpc
 import numpy as np
@@ -14,6 +15,13 @@ from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from phusong.collector.admission.doorkeeper import (
+    Denial,
+    Doorkeeper,
+    Guest,
+    Shown,
+    denial_text,
+)
 from phusong.collector.decisions import DecisionBoard, DecisionsForgotten
 from phusong.collector.intake import RETRY_MS, Intake, Overloaded
 from phusong.collector.journal.writer import JournalFailed
@@ -46,12 +54,15 @@ Context = Any  # grpc.aio.ServicerContext, which ships no types
 class GrpcServer:
     """Listens while its context is entered."""
 
-    def __init__(self, intake: Intake, board: DecisionBoard, host: str, port: int) -> None:
+    def __init__(
+        self, intake: Intake, board: DecisionBoard, doorkeeper: Doorkeeper, host: str, port: int
+    ) -> None:
         """Port 0 takes any free port; `port` says which afterwards."""
         self.host = host
         self.port = port
         self._intake = intake
         self._board = board
+        self._doorkeeper = doorkeeper
         self._is_stopping = asyncio.Event()
         self._tasks: set[asyncio.Future[None]] = set()
 
@@ -113,7 +124,15 @@ class GrpcServer:
             },
         )
 
+    async def _admit(self, context: Context) -> Guest:
+        """Return who calls, or end the call."""
+        guest = self._doorkeeper.admit("grpc", _shown(context))
+        if isinstance(guest, Denial):
+            await _abort(context, grpc.StatusCode.UNAUTHENTICATED, denial_text("grpc", guest))
+        return guest
+
     async def _export(self, payload: bytes, context: Context) -> Receipt:
+        await self._admit(context)
         try:
             return await self._intake.submit(_route(payload), payload)
         except Overloaded as error:
@@ -124,6 +143,7 @@ class GrpcServer:
     async def _export_stream(
         self, payloads: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[Receipt]:
+        await self._admit(context)
         waiting: asyncio.Queue[asyncio.Future[Receipt] | None] = asyncio.Queue(STREAM_IN_FLIGHT_MAX)
         reader = asyncio.create_task(self._read_stream(payloads, waiting))
         try:
@@ -150,6 +170,7 @@ class GrpcServer:
             await waiting.put(None)
 
     async def _watch(self, request: WatchRequest, context: Context) -> AsyncIterator[bytes]:
+        await self._admit(context)
         if not is_slug(request.operator) or request.after_position < 0:
             await context.abort(
                 grpc.StatusCode.INVALID_ARGUMENT,
@@ -167,6 +188,7 @@ class GrpcServer:
     async def _acknowledge(
         self, request: AcknowledgeRequest, context: Context
     ) -> AcknowledgeResponse:
+        await self._admit(context)
         if not is_slug(request.operator):
             await context.abort(
                 grpc.StatusCode.INVALID_ARGUMENT, "operator is 1 to 64 of [a-z0-9._-]"
@@ -186,6 +208,21 @@ class GrpcServer:
             )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+
+def _shown(context: Context) -> Shown:
+    token = ""
+    for key, value in context.invocation_metadata() or ():
+        scheme, _, rest = value.partition(" ") if key == "authorization" else ("", "", "")
+        if scheme.lower() == "bearer":
+            token = rest.strip()
+    return Shown(_peer_address(context.peer()), token)
+
+
+def _peer_address(peer: str) -> str:
+    """Return the address in what gRPC calls a peer: ipv4:127.0.0.1:5000 or ipv6:%5B::1%5D:5000."""
+    _, _, rest = unquote(peer).partition(":")
+    return rest.rpartition(":")[0].strip("[]")
 
 
 def _route(payload: bytes) -> Route:

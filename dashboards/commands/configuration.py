@@ -31,6 +31,10 @@ class Configuration(BaseModel):
     mqtt_port: int = Field(MQTT_PORT, ge=0, le=PORT_MAX, description="MQTT 5 endpoint.")
     grpc_port: int = Field(GRPC_PORT, ge=0, le=PORT_MAX, description="gRPC door.")
     http_port: int = Field(HTTP_PORT, ge=0, le=PORT_MAX, description="/metrics and health.")
+    open_loopback: bool = Field(
+        False,
+        description="Trials only: clients of this machine need no credential by MQTT and gRPC.",
+    )
     clock_start: str | None = Field(
         None,
         description="Rehearsals only: the service's clock starts here, 2021-12-20T07:00+07:00.",

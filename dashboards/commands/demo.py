@@ -79,7 +79,7 @@ def demo(
     say(
         f"phusong demo: {sites:,} sites and {sims:,} SIMs from seed {seed}, on a clock that starts at"
         f" {season.time_text(season.CLOCK_START_MS)}. All is invented but the provinces' names.\n"
-        "The doors listen on 127.0.0.1 only and ask nobody for a credential: right for a demo, and for nothing else."
+        "The doors listen on 127.0.0.1 only and ask nobody for a credential (serve --open-loopback): right for a demo, and for nothing else."
     )
     if not is_compiled():
         say(f"compiling kernels into {CACHE_FOLDER}; this happens once and takes a minute")

@@ -27,6 +27,13 @@ def serve(
         int | None,
         typer.Option(min=0, max=PORT_MAX, help="/metrics and health; 0 is any free port."),
     ] = None,
+    open_loopback: Annotated[
+        bool | None,
+        typer.Option(
+            "--open-loopback/--no-open-loopback",
+            help="Trials only: clients of this machine need no credential. Default: they do.",
+        ),
+    ] = None,
     clock_start: Annotated[
         str | None, typer.Option("--clock-start", help="Rehearsals only: the clock starts here.")
     ] = None,
@@ -39,7 +46,7 @@ def serve(
 
         phusong serve --data DIR
 
-        phusong serve --data DIR --mqtt-port 0 --grpc-port 0 --http-port 0
+        phusong serve --data DIR --open-loopback --mqtt-port 0 --grpc-port 0 --http-port 0
     """
     flags = {
         "data": data,
@@ -47,6 +54,7 @@ def serve(
         "mqtt_port": mqtt_port,
         "grpc_port": grpc_port,
         "http_port": http_port,
+        "open_loopback": open_loopback,
         "clock_start": clock_start,
     }
     found = read_configuration(config, flags)

@@ -98,6 +98,7 @@ def service_options(configuration: Configuration) -> ServiceOptions:
         clock=lambda: now_ms() + offset_ms,
         clock_offset_ms=offset_ms,
         broker=broker_options(configuration.broker),
+        open_loopback=configuration.open_loopback,
     )
 
 
@@ -126,4 +127,20 @@ async def _run(service: Service) -> None:
             f"phusong: MQTT 5 on {address.host}:{address.mqtt_port}, gRPC on {address.host}:{address.grpc_port},"
             f" http://{address.host}:{address.http_port}/metrics; Ctrl-C stops"
         )
+        _say_who_may_send(service)
         await service.failed()
+
+
+def _say_who_may_send(service: Service) -> None:
+    """Say what is chosen and what is missing: a door that is open or shut by mistake is found early."""
+    if service.is_loopback_open:
+        say(
+            "phusong: open_loopback: clients of this machine may send and read decisions without a credential,"
+            " as any operator. For trials only."
+        )
+    elif not service.can_anybody_send:
+        say(
+            "phusong: nobody can send by MQTT or gRPC yet: no source has a credential. Add sources with credentials"
+            " (`phusong registry add sources FILE`, docs/registries.md), or for trials on this machine start with"
+            " --open-loopback"
+        )

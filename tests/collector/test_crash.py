@@ -21,7 +21,7 @@ from pathlib import Path
 from phusong.collector.doors import DoorOptions, Doors
 
 async def main():
-    async with Doors(DoorOptions(Path(sys.argv[1]))) as doors:
+    async with Doors(DoorOptions(Path(sys.argv[1]), open_loopback=True)) as doors:
         print(doors.mqtt_port, flush=True)
         await asyncio.Event().wait()
 

@@ -313,7 +313,7 @@ async def test_while_the_intake_is_full_nothing_more_is_read_and_nothing_is_lost
 
 
 async def test_stopping_acknowledges_what_was_taken_and_says_goodbye(tmp_path):
-    async with Doors(DoorOptions(tmp_path)) as doors:
+    async with Doors(DoorOptions(tmp_path, open_loopback=True)) as doors:
         peer = await Peer.connected(doors.mqtt_port)
         peer.send(*(publish(TOPIC, usage_payload(n), n) for n in range(1, 100)))
         await peer.packet()

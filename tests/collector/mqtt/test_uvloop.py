@@ -10,7 +10,7 @@ from phusong.collector.doors import DoorOptions, Doors
 
 def test_uvloop_serves_as_asyncio_does(tmp_path):
     async def exchange():
-        async with Doors(DoorOptions(tmp_path)) as doors:
+        async with Doors(DoorOptions(tmp_path, open_loopback=True)) as doors:
             peer = await Peer.connected(doors.mqtt_port)
             peer.send(*(publish(TOPIC, usage_payload(n), n) for n in range(1, 1000)))
             acknowledged = [(await peer.packet()).packet_id for _ in range(1, 1000)]

@@ -153,7 +153,7 @@ async def test_watch_of_no_operator_is_refused(channel, request_):
 
 async def test_acknowledging_counts_known_decisions_once_and_survives_a_restart(tmp_path):
     for expected in (1, 0):
-        async with Doors(DoorOptions(tmp_path)) as doors:
+        async with Doors(DoorOptions(tmp_path, open_loopback=True)) as doors:
             await doors.board.publish([decision("a"), decision("b")])
             address = f"127.0.0.1:{doors.grpc_port}"
             async with grpc.aio.insecure_channel(address) as channel:
