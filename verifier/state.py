@@ -17,7 +17,7 @@ from phusong.kernels.columns import (
     UsageReadings,
 )
 from phusong.kernels.days import ict_day
-from phusong.kernels.frame import PayloadKind, Route, Transport
+from phusong.kernels.frame import PayloadKind, Route
 from phusong.kernels.reject import TAKEN, Reject
 from phusong.kernels.route_names import NAMELESS_KINDS, refusal_of_route
 from phusong.kernels.screen_cells import screen_cells
@@ -31,20 +31,15 @@ from phusong.verifier.coverage.cells import CellState
 from phusong.verifier.coverage.records import SiteVerdict
 from phusong.verifier.coverage.state import CoverageState
 from phusong.verifier.journal import Position, StoredFrame
+from phusong.verifier.judging import judge_payloads
 from phusong.verifier.names import Names
-from phusong.verifier.opened import BATCH_KINDS, OpenedFrame, open_frame
-from phusong.verifier.placing import (
-    Horizon,
-    PayloadFacts,
-    PlacedRows,
-    Readings,
-    rows_within,
-)
+from phusong.verifier.opened import OpenedFrame, open_frame
+from phusong.verifier.placing import Horizon, PayloadFacts, PlacedRows, Readings, rows_within
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.quota.state import QuotaState
 from phusong.verifier.registry.entries import RegistryHistory
 from phusong.verifier.registry.known import KnownRegistries
-from phusong.verifier.tallies import Refusals, RouteKey, Tallies, join_refusals, no_refusals
+from phusong.verifier.tallies import Refusals, Tallies, join_refusals, no_refusals
 
 ROW_KINDS = {
     SignalReadings: RowKind.ROW_KIND_SIGNAL,
@@ -55,8 +50,6 @@ ROW_KINDS = {
 
 NO_USAGE_KINDS = (RowKind.ROW_KIND_SIGNAL, RowKind.ROW_KIND_CELL)
 NAMELESS_SOURCE = "/"
-# Of a route: source, operator, key, whether it is an import, whether its source is unknown.
-ROUTE_FACT_COUNT = 5
 
 
 class RegistriesChanged(Exception):
@@ -89,7 +82,14 @@ class State:
         opened = open_frame(stored)
         # First, so that a list of sites judges the rows it came with.
         others = self._add_others(opened)
-        facts = self._judge_payloads(opened)
+        facts = judge_payloads(
+            opened,
+            registries=self.registries,
+            sources=self.sources,
+            operators=self.operators,
+            tallies=self.tallies,
+            windows=self.windows,
+        )
         refusals = [
             others,
             self._refuse_payloads(opened),
@@ -105,39 +105,6 @@ class State:
     def verdicts(self, as_of_ms: int) -> list[SiteVerdict]:
         """Return the verdict of every site, operator and technology."""
         return self.coverage.verdicts(as_of_ms, self.operators, self.cells)
-
-    def _judge_payloads(self, opened: OpenedFrame) -> PayloadFacts:
-        payloads = opened.decoded.payloads
-        keys: dict[RouteKey, int] = {}
-        of_route = np.zeros((len(opened.routes), ROUTE_FACT_COUNT), np.int64)
-        for place, route in enumerate(opened.routes):
-            if route.kind in BATCH_KINDS:
-                # Slugs hold no "/", so the joined text is one source of one operator and no other.
-                of_route[place] = (
-                    self.sources.row_of(f"{route.operator}/{route.source}"),
-                    self.operators.row_of(route.operator),
-                    keys.setdefault(self.tallies.key_of(route), len(keys)),
-                    route.transport == Transport.IMPORT,
-                    not self.registries.knows_source(route, opened.frame.sequence),
-                )
-        columns = of_route.T
-        source, operator, key, is_imported, is_unknown = columns[:, opened.route]
-        payloads.reject[(is_unknown != 0) & (payloads.reject == TAKEN)] = Reject.UNKNOWN_SOURCE
-        is_repeated = np.zeros(len(payloads.reject), np.bool_)
-        readable = np.flatnonzero(payloads.reject == TAKEN)
-        # A payload that cannot be read claims no sequence: its mended second sending must count.
-        is_repeated[readable] = self.windows.mark_repeated(
-            source[readable], payloads.boot_epoch[readable], payloads.sequence[readable]
-        )
-        return PayloadFacts(
-            is_repeated=is_repeated,
-            is_imported=is_imported != 0,
-            has_sequence=payloads.sequence != 0,
-            source=source,
-            operator=operator,
-            key=key,
-            keys=list(keys),
-        )
 
     def _refuse_payloads(self, opened: OpenedFrame) -> Refusals:
         refused = np.flatnonzero(opened.decoded.payloads.reject != TAKEN)
