@@ -7,31 +7,24 @@ import asyncio
 import logging
 from typing import Protocol, cast
 
-import numpy as np
-
-from phusong.collector.admission.doorkeeper import Denial, Doorkeeper, Shown, denial_text
+from phusong.collector.admission.doorkeeper import Doorkeeper
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.intake import Intake
 from phusong.collector.mqtt import codec
+from phusong.collector.mqtt.arrival import arrive
 from phusong.collector.mqtt.codec import (
-    ConnAckReasonCode,
     ConnectPacket,
     DisconnectPacket,
     DisconnectReasonCode,
     Malformed,
     packet_bytes,
-    read_packet,
 )
-from phusong.collector.mqtt.greeting import (
-    PACKET_MAX_BYTES,
-    Refusal,
-    accept,
-    read_connect,
-    refuse,
-)
-from phusong.collector.mqtt.publisher import Publisher, Topics
+from phusong.collector.mqtt.greeting import PACKET_MAX_BYTES, Refusal, accept
+from phusong.collector.mqtt.publisher import Topics
+from phusong.collector.mqtt.reading_gate import Hold, ReadingGate
 from phusong.collector.mqtt.refused import Refused
-from phusong.collector.mqtt.subscriber import Subscriber
+from phusong.collector.mqtt.session import Session
+from phusong.collector.mqtt.tail import Tail
 from phusong.kernels.frame import PayloadKind, Route, Transport
 
 log = logging.getLogger(__name__)
@@ -45,13 +38,6 @@ CONNECT_MAX_BYTES = 65_536
 # Of a message that is too long to be taken: its topic and where its payload begins.
 OVERSIZED_KEPT_BYTES = 4096
 PUBLISH_TYPE = 3
-
-CODE_OF_DENIAL = {
-    Denial.NO_CREDENTIAL: ConnAckReasonCode.NOT_AUTHORIZED,
-    Denial.WRONG_CREDENTIAL: ConnAckReasonCode.BAD_USER_NAME_OR_PASSWORD,
-}
-
-PING_ANSWER = codec.PingRespPacket().write()
 
 
 class Endpoint(Protocol):
@@ -81,29 +67,23 @@ class Connection(asyncio.Protocol):
         self._endpoint = endpoint
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._connect: ConnectPacket | None = None
-        self._publisher: Publisher | None = None
-        self._subscriber: Subscriber | None = None
-        self._tail: list[bytes] = []  # the start of a packet that is not all there
-        self._tail_bytes = 0
-        self._wanted_bytes = 0
+        self._session: Session | None = None
+        self._gate: ReadingGate | None = None
+        self._tail = Tail()
         self._heard_s = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._is_closing = False
-        # Why reading is paused.
-        self._is_waiting_for_room = False
-        self._is_unread = False
-        self._is_held_for_good = False
 
     @property
     def unacknowledged_count(self) -> int:
         """How many messages wait for their commit."""
-        return 0 if self._publisher is None else self._publisher.unacknowledged_count
+        return 0 if self._session is None else self._session.unacknowledged_count
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the clock for the first packet."""
         # uvloop's transports are no subclasses of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
+        self._gate = ReadingGate(self._transport)
         self._timer = self._loop.call_later(CONNECT_TIMEOUT_S, self._close, "no CONNECT in time")
         self._endpoint.enter(self)
 
@@ -114,8 +94,8 @@ class Connection(asyncio.Protocol):
         self._tail.clear()
         if self._timer is not None:
             self._timer.cancel()
-        if self._subscriber is not None:
-            self._subscriber.close()
+        if self._session is not None:
+            self._session.close()
         self._endpoint.leave(self)
 
     def data_received(self, data: bytes) -> None:
@@ -123,18 +103,16 @@ class Connection(asyncio.Protocol):
         if self._is_closing:
             return
         self._heard_s = self._loop.time()
-        if self._tail:
-            self._tail.append(data)
-            self._tail_bytes += len(data)
-            if self._tail_bytes < self._wanted_bytes:
-                return
-            data = b"".join(self._tail)
-            self._tail = []
+        whole = self._tail.joined(data)
+        if whole is None:
+            return
         try:
-            position = 0 if self._connect is not None else self._read_first(data)
-            if self._connect is not None:
-                position = self._read_packets(data, position)
-            self._keep_tail(data, position)
+            position = 0 if self._session is not None else self._read_first(whole)
+            if self._session is not None:
+                position = self._session.read(whole, position)
+                if self._session.has_disconnected:
+                    self._close("disconnected")
+            self._keep_tail(whole, position)
             self._after_reading()
         except Refused as refused:
             self.end(refused.code, refused.reason)
@@ -143,17 +121,15 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client does not read: read nothing more from it either."""
-        self._is_unread = True
-        self._pause_reading_as_needed()
-        if self._subscriber is not None:
-            self._subscriber.pause(is_paused=True)
+        self._hold(Hold.ANSWERS_UNREAD)
+        if self._session is not None:
+            self._session.pause(is_paused=True)
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        self._is_unread = False
-        self._pause_reading_as_needed()
-        if self._subscriber is not None:
-            self._subscriber.pause(is_paused=False)
+        self._release(Hold.ANSWERS_UNREAD)
+        if self._session is not None:
+            self._session.pause(is_paused=False)
 
     def end(self, code: DisconnectReasonCode, reason: str) -> None:
         """Say goodbye with a reason and close, after what is already written."""
@@ -161,8 +137,8 @@ class Connection(asyncio.Protocol):
             return
         self._is_closing = True
         log.info("mqtt client %r: %s: %s", self.client_id, code.name, reason)
-        if self._publisher is not None:
-            self._publisher.flush()
+        if self._session is not None:
+            self._session.flush()
             self._transport.write(DisconnectPacket(reason_code=code, reason_str=reason).write())
         self._transport.close()
 
@@ -174,8 +150,7 @@ class Connection(asyncio.Protocol):
 
     def hold_for_good(self) -> None:
         """Read nothing more; the endpoint closes."""
-        self._is_held_for_good = True
-        self._pause_reading_as_needed()
+        self._hold(Hold.CLOSING)
 
     def _read_first(self, data: bytes) -> int:
         view = memoryview(data)
@@ -188,36 +163,29 @@ class Connection(asyncio.Protocol):
                 self._close(f"a CONNECT of {size} bytes")
                 return len(data)
             return 0
-        connect = read_connect(view[:size])
-        if isinstance(connect, ConnectPacket):
-            connect = self._refusal(connect) or connect
-        if isinstance(connect, Refusal):
-            self._write(connect.answer)
-            self._close(connect.reason)
+        assert self._transport is not None
+        peer_address = self._transport.get_extra_info("peername")[0]
+        arrival = arrive(view[:size], peer_address, self._endpoint.doorkeeper)
+        if isinstance(arrival, Refusal):
+            self._write(arrival.answer)
+            self._close(arrival.reason)
             return len(data)
+        connect = arrival.connect
         client_id = connect.client_id or self._endpoint.assigned_client_id()
         self._write(accept(connect, client_id))
         self._enter(connect, client_id)
         return size
 
-    def _refusal(self, connect: ConnectPacket) -> Refusal | None:
-        """Return why the doorkeeper does not let a client in, None when it does."""
-        assert self._transport is not None
-        peer_address: str = self._transport.get_extra_info("peername")[0]
-        token = "" if connect.password is None else connect.password.decode(errors="replace")
-        guest = self._endpoint.doorkeeper.admit("mqtt", Shown(peer_address, token))
-        if not isinstance(guest, Denial):
-            return None
-        code = CODE_OF_DENIAL[guest]
-        return refuse(code, denial_text("mqtt", guest), connect.max_packet_size)
-
     def _enter(self, connect: ConnectPacket, client_id: str) -> None:
-        self._connect = connect
         self.client_id = client_id
-        self._publisher = Publisher(
-            self._endpoint.intake, self._endpoint.topics, connect, self._write
+        self._session = Session(
+            self._endpoint.intake,
+            self._endpoint.board,
+            self._endpoint.topics,
+            connect,
+            write=self._write,
+            on_failure=lambda refused: self.end(refused.code, refused.reason),
         )
-        self._subscriber = Subscriber(self._endpoint.board, connect, self._write)
         self._endpoint.enter(self)
         assert self._timer is not None
         self._timer.cancel()
@@ -225,77 +193,22 @@ class Connection(asyncio.Protocol):
         if connect.keep_alive:
             self._check_alive()
 
-    def _read_packets(self, data: bytes, position: int) -> int:
-        """Read every whole packet of `data` from a position on; return where the next one starts."""
-        assert self._publisher is not None, "only who is connected gets here"
-        view = memoryview(data)
-        # Kernels take writable arrays only.
-        buffer = np.frombuffer(bytearray(data), np.uint8)
-        while position < len(data) and not self._is_closing:
-            position = self._publisher.read(data, buffer, position)
-            taken = read_packet(view[position:]) if position < len(data) else None
-            if taken is None:
-                break
-            packet, size = taken
-            position += size
-            if isinstance(packet, codec.PublishPacket):
-                self._publisher.take(packet)
-            else:
-                self._take(packet)
-        return position
-
-    def _take(self, packet: codec.Packet) -> None:
-        """Take any packet but PUBLISH."""
-        assert self._subscriber is not None, "only who is connected gets here"
-        match packet:
-            case codec.PingReqPacket():
-                self._write(PING_ANSWER)
-            case codec.PubAckPacket():
-                self._subscriber.acknowledge(packet)
-            case codec.SubscribePacket():
-                self._subscriber.subscribe(packet, self._operator(), self._end_refused)
-            case codec.UnsubscribePacket():
-                self._subscriber.unsubscribe(packet)
-            case codec.DisconnectPacket():
-                self._close("disconnected")
-            case codec.AuthPacket():
-                raise Refused(
-                    DisconnectReasonCode.PROTOCOL_ERROR, "enhanced authentication was not agreed on"
-                )
-            case _:
-                name = type(packet).__name__.removesuffix("Packet").upper()
-                raise Refused(
-                    DisconnectReasonCode.PROTOCOL_ERROR, f"{name} is not for a server in this state"
-                )
-
-    def _operator(self) -> str:
-        """Return the operator a client without credentials named itself for, "" when it has named none.
-
-        Its user name, else that of the first topic it published on.
-        """
-        assert self._connect is not None
-        assert self._publisher is not None
-        return self._connect.username or self._publisher.operator
-
     def _keep_tail(self, data: bytes, position: int) -> None:
         """Keep the start of a packet, or refuse it by its length before the rest is taken in."""
         if self._is_closing or position == len(data):
             return
-        view = memoryview(data)[position:]
-        wanted_bytes = packet_bytes(view)
-        if wanted_bytes is not None and wanted_bytes > PACKET_MAX_BYTES:
-            self._keep_start(bytes(view[:OVERSIZED_KEPT_BYTES]))
+        start = memoryview(data)[position:]
+        wanted_bytes = self._tail.keep(start)
+        if wanted_bytes > PACKET_MAX_BYTES:
+            self._keep_start(bytes(start[:OVERSIZED_KEPT_BYTES]))
             raise Refused(
                 DisconnectReasonCode.PACKET_TOO_LARGE,
                 f"a packet of {wanted_bytes} bytes; CONNACK said {PACKET_MAX_BYTES}",
             )
-        self._tail = [bytes(view)]
-        self._tail_bytes = len(view)
-        self._wanted_bytes = wanted_bytes or 0
 
     def _keep_start(self, start: bytes) -> None:
         """Journal how a message began that is too long to be taken, so that somebody can find who sent it."""
-        if self._connect is None or start[0] >> 4 != PUBLISH_TYPE:
+        if self._session is None or start[0] >> 4 != PUBLISH_TYPE:
             return
         route = Route("", "", "", Transport.MQTT, PayloadKind.OVERSIZED)
         kept = self._endpoint.intake.send(route, start)
@@ -305,29 +218,27 @@ class Connection(asyncio.Protocol):
     def _after_reading(self) -> None:
         """Stop reading while the intake is full."""
         intake = self._endpoint.intake
-        if intake.is_full and not self._is_waiting_for_room:
-            self._is_waiting_for_room = True
-            self._pause_reading_as_needed()
-            intake.call_when_roomy(self._go_on)
+        if intake.is_full and not self._holds(Hold.INTAKE_FULL):
+            self._hold(Hold.INTAKE_FULL)
+            intake.call_when_roomy(lambda: self._release(Hold.INTAKE_FULL))
 
-    def _go_on(self) -> None:
-        self._is_waiting_for_room = False
-        self._pause_reading_as_needed()
+    def _holds(self, why: Hold) -> bool:
+        return self._gate is not None and self._gate.holds(why)
 
-    def _pause_reading_as_needed(self) -> None:
-        if self._transport is None or self._is_closing:
-            return
-        if self._is_waiting_for_room or self._is_unread or self._is_held_for_good:
-            self._transport.pause_reading()
-        else:
-            self._transport.resume_reading()
+    def _hold(self, why: Hold) -> None:
+        if self._gate is not None:
+            self._gate.hold(why)
+
+    def _release(self, why: Hold) -> None:
+        if self._gate is not None:
+            self._gate.release(why)
 
     def _check_alive(self) -> None:
         """End a connection that was silent for one and a half keep-alives."""
-        assert self._connect is not None
-        limit_s = self._connect.keep_alive * KEEP_ALIVE_SHARE
+        assert self._session is not None
+        limit_s = self._session.connect.keep_alive * KEEP_ALIVE_SHARE
         silent_s = self._loop.time() - self._heard_s
-        if self._is_waiting_for_room:
+        if self._holds(Hold.INTAKE_FULL):
             silent_s = 0.0  # it is us who do not listen
         if silent_s >= limit_s:
             self.end(DisconnectReasonCode.KEEP_ALIVE_TIMEOUT, f"silent for {silent_s:.1f} s")
@@ -337,9 +248,6 @@ class Connection(asyncio.Protocol):
     def _write(self, packet: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(packet)
-
-    def _end_refused(self, refused: Refused) -> None:
-        self.end(refused.code, refused.reason)
 
     def _close(self, reason: str) -> None:
         """Close without a DISCONNECT, after what is already written."""

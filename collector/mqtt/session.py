@@ -1,0 +1,105 @@
+"""What a client says once it is connected: packets in, acknowledgements and decisions out. No socket, no clock."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from phusong.collector.decisions import DecisionBoard
+from phusong.collector.intake import Intake
+from phusong.collector.mqtt import codec
+from phusong.collector.mqtt.codec import ConnectPacket, DisconnectReasonCode, read_packet
+from phusong.collector.mqtt.publisher import Publisher, Topics
+from phusong.collector.mqtt.refused import Refused
+from phusong.collector.mqtt.subscriber import Subscriber
+
+PING_ANSWER = codec.PingRespPacket().write()
+
+
+class Session:
+    """A client from its CONNACK on. Nothing of it outlives the connection."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        board: DecisionBoard,
+        topics: Topics,
+        connect: ConnectPacket,
+        *,
+        write: Callable[[bytes], None],
+        on_failure: Callable[[Refused], None],
+    ) -> None:
+        """`on_failure` hears why the client cannot be served any longer, outside of `read`."""
+        self.connect = connect
+        self.has_disconnected = False
+        self._write = write
+        self._on_failure = on_failure
+        self._publisher = Publisher(intake, topics, connect, write)
+        self._subscriber = Subscriber(board, connect, write)
+
+    @property
+    def unacknowledged_count(self) -> int:
+        """How many messages wait for their commit."""
+        return self._publisher.unacknowledged_count
+
+    def read(self, data: bytes, position: int) -> int:
+        """Take every whole packet of `data` from a position on; return where the next one starts.
+
+        Raises Refused, Malformed.
+        """
+        view = memoryview(data)
+        # Kernels take writable arrays only.
+        buffer = np.frombuffer(bytearray(data), np.uint8)
+        while position < len(data) and not self.has_disconnected:
+            position = self._publisher.read(data, buffer, position)
+            taken = read_packet(view[position:]) if position < len(data) else None
+            if taken is None:
+                break
+            packet, size = taken
+            position += size
+            if isinstance(packet, codec.PublishPacket):
+                self._publisher.take(packet)
+            else:
+                self._take(packet)
+        return position
+
+    def flush(self) -> None:
+        """Write the acknowledgements that wait."""
+        self._publisher.flush()
+
+    def pause(self, *, is_paused: bool) -> None:
+        """Hold decisions back while the socket takes nothing more."""
+        self._subscriber.pause(is_paused=is_paused)
+
+    def close(self) -> None:
+        """End what it subscribed to; what it handed over is committed all the same."""
+        self._subscriber.close()
+
+    def _take(self, packet: codec.Packet) -> None:
+        """Take any packet but PUBLISH."""
+        match packet:
+            case codec.PingReqPacket():
+                self._write(PING_ANSWER)
+            case codec.PubAckPacket():
+                self._subscriber.acknowledge(packet)
+            case codec.SubscribePacket():
+                self._subscriber.subscribe(packet, self._operator(), self._on_failure)
+            case codec.UnsubscribePacket():
+                self._subscriber.unsubscribe(packet)
+            case codec.DisconnectPacket():
+                self.has_disconnected = True
+            case codec.AuthPacket():
+                raise Refused(
+                    DisconnectReasonCode.PROTOCOL_ERROR, "enhanced authentication was not agreed on"
+                )
+            case _:
+                name = type(packet).__name__.removesuffix("Packet").upper()
+                raise Refused(
+                    DisconnectReasonCode.PROTOCOL_ERROR, f"{name} is not for a server in this state"
+                )
+
+    def _operator(self) -> str:
+        """Return the operator a client without credentials named itself for, "" when it has named none.
+
+        Its user name, else that of the first topic it published on.
+        """
+        return self.connect.username or self._publisher.operator
