@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from phusong.collector.routes import RouteTable
+from phusong.kernels.admission import BATCH_KINDS, Rows, refuse_rows
 from phusong.kernels.columns import BoolColumn, Decoded, Int64Column
 from phusong.kernels.frame import Frame, PayloadKind
 from phusong.kernels.registers import SOURCES_REGISTRY, SourceRegister, read_sources
@@ -65,7 +66,7 @@ class Judge:
         count = len(envelopes.route)
         kind = self.table.kind[envelopes.route]
         reject = self.table.reject[envelopes.route]
-        batch = np.flatnonzero((kind == PayloadKind.BATCH) | (kind == PayloadKind.BATCH_JSON))
+        batch = np.flatnonzero(np.isin(kind, BATCH_KINDS))
         decoded = decode_batches(
             envelopes.body,
             envelopes.offset[batch],
@@ -89,8 +90,8 @@ class Judge:
             boot_epoch[readable],
             sequence[readable],
         )
+        refused = self._refused_rows(decoded, batch, envelopes.route[batch])
         self._note_registers(envelopes, kind)
-        refused = _refused_rows(decoded, batch)
         counted = refused.payload[reject[refused.payload] == TAKEN]
         refused_count = np.bincount(counted, minlength=count).astype(np.int64)
         return Judgement(
@@ -117,34 +118,46 @@ class Judge:
             start, length = int(envelopes.offset[i]), int(envelopes.length[i])
             entry = RegistryEntry.FromString(envelopes.body[start : start + length])
             if entry.registry == SOURCES_REGISTRY:
-                register = read_sources(entry.content)
+                register = read_sources(entry.content, is_journalled=True)
                 assert isinstance(register, SourceRegister), "validated before it is journalled"
-                self.table.admit(register.sources)
+                self.table.admit(register)
+
+    def _refused_rows(
+        self, decoded: Decoded, batch: Int64Column, route: Int64Column
+    ) -> RefusedRows:
+        signal, usage, cells = decoded.signal, decoded.usage, decoded.cells
+        signal_reason, usage_reason, cell_reason = (
+            np.zeros(len(rows), np.int64) for rows in (signal.row, usage.row, cells.row)
+        )
+        if len(signal.row):
+            screen_signal(signal, signal_reason)
+        if len(usage.row):
+            screen_usage(usage, decoded.payloads.sequence[usage.payload_row] != 0, usage_reason)
+        if len(cells.row):
+            screen_cells(cells, cell_reason)
+        register = self.table.register
+        bounds = register.bounds if register is not None else None
+        if bounds is not None:
+            bound = self.table.bound[route]
+            refuse_rows(signal, bound, bounds, signal_reason)
+            refuse_rows(usage, bound, bounds, usage_reason)
+            refuse_rows(cells, bound, bounds, cell_reason)
+        return _joined(
+            (
+                _refused_of(batch, RowKind.ROW_KIND_SIGNAL, signal, signal_reason),
+                _refused_of(batch, RowKind.ROW_KIND_USAGE, usage, usage_reason),
+                _refused_of(batch, RowKind.ROW_KIND_CELL, cells, cell_reason),
+            )
+        )
 
 
-def _refused_rows(decoded: Decoded, batch: Int64Column) -> RefusedRows:
-    signal, usage, cells = decoded.signal, decoded.usage, decoded.cells
-    signal_reason, usage_reason, cell_reason = (
-        np.zeros(len(rows), np.int64) for rows in (signal.row, usage.row, cells.row)
-    )
-    if len(signal.row):
-        screen_signal(signal, signal_reason)
-    if len(usage.row):
-        screen_usage(usage, decoded.payloads.sequence[usage.payload_row] != 0, usage_reason)
-    if len(cells.row):
-        screen_cells(cells, cell_reason)
-    parts = [
-        _refused_of(batch[signal.payload_row], RowKind.ROW_KIND_SIGNAL, signal.row, signal_reason),
-        _refused_of(batch[usage.payload_row], RowKind.ROW_KIND_USAGE, usage.row, usage_reason),
-        _refused_of(batch[cells.payload_row], RowKind.ROW_KIND_CELL, cells.row, cell_reason),
-    ]
+def _joined(parts: tuple[RefusedRows, ...]) -> RefusedRows:
     joined = RefusedRows(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     order = np.argsort(joined.payload, kind="stable")
     return RefusedRows(*(column[order] for column in joined))
 
 
-def _refused_of(
-    payload: Int64Column, kind: int, row: Int64Column, reason: Int64Column
-) -> RefusedRows:
+def _refused_of(batch: Int64Column, kind: int, rows: Rows, reason: Int64Column) -> RefusedRows:
     at = np.flatnonzero(reason)
-    return RefusedRows(payload[at], np.full(len(at), kind, np.int64), row[at], reason[at])
+    payload = batch[rows.payload_row[at]]
+    return RefusedRows(payload, np.full(len(at), kind, np.int64), rows.row[at], reason[at])

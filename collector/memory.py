@@ -17,11 +17,12 @@ from phusong.collector.judge import Judge
 from phusong.collector.routes import RouteTable
 from phusong.kernels.checked import with_digest, without_digest
 from phusong.kernels.frame import decode_frame
+from phusong.kernels.registers import SourceRegister, read_sources
 from phusong.kernels.windows import SequenceWindows
 
 CACHE_NAME = "collector-memory.cache"
 # A file of another version is not read; the journal is.
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 
 Arrays = dict[str, NDArray[np.int64]]
 
@@ -56,10 +57,9 @@ def save_memory(writer: JournalWriter, judge: Judge, board: DecisionBoard) -> No
     arrays["position"] = np.array([CACHE_VERSION, writer.sequence], np.int64)
     arrays["chain"] = _as_bytes(writer.chain)
     arrays["identities"] = _as_bytes(json.dumps(judge.table.identities).encode())
-    admitted = judge.table.admitted
-    arrays["admitted"] = _as_bytes(
-        json.dumps(None if admitted is None else sorted(admitted)).encode()
-    )
+    register = judge.table.register
+    if register is not None:
+        arrays["register"] = _as_bytes(register.content)
     arrays["board"] = _as_bytes(board.export())
     draft = writer.folder / f"{CACHE_NAME}.draft"
     descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, FILE_MODE)
@@ -91,9 +91,11 @@ def _from_cache(folder: Path) -> Memory | None:
             f"sequence {sequence}: the collector remembers that frame and the journal does not hold it. Was the"
             f" journal cut, or replaced by an older copy? If it was on purpose, delete {folder / CACHE_NAME}"
         )
-    admitted = json.loads(arrays["admitted"].tobytes())
     table = RouteTable()
-    table.admit(None if admitted is None else frozenset(map(tuple, admitted)))
+    if "register" in arrays:
+        register = read_sources(arrays["register"].tobytes(), is_journalled=True)
+        assert isinstance(register, SourceRegister), "it was in force when it was written down"
+        table.admit(register)
     for operator, source in json.loads(arrays["identities"].tobytes()):
         table.identity_number(operator, source)
     windows = SequenceWindows()

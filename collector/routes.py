@@ -1,21 +1,21 @@
 """Numbers for routes, and columns of what is true of everything that comes by a route."""
 
+import threading
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
 
+from phusong.kernels.admission import bounds_of_route, refusal_of
 from phusong.kernels.columns import Int64Column
-from phusong.kernels.frame import PayloadKind, Route, encode_route
-from phusong.kernels.reject import TAKEN, Reject
+from phusong.kernels.frame import Route, encode_route
+from phusong.kernels.registers import SourceRegister
 from phusong.kernels.route_names import (
     LABEL_OPERATOR_COUNT_MAX,
     NAMELESS_KINDS,
     OPERATOR_OTHER,
-    refusal_of_route,
 )
 from phusong.kernels.wire.text import text_hash
-
-Sources = frozenset[tuple[str, str]]
 
 # About 1 KiB each: a million SIMs that send for themselves, four times over.
 ROUTE_COUNT_MAX = 1 << 22
@@ -33,7 +33,11 @@ class RouteTable:
         self.routes: list[Route] = []
         self.labels: list[tuple[int, str]] = []
         self.identities: list[tuple[str, str]] = []
-        self.admitted: Sources | None = None  # the (operator, source) that may send, None for all
+        # The register in force: None while every source is taken.
+        self.register: SourceRegister | None = None
+        self._when_registered: list[Callable[[SourceRegister | None], None]] = []
+        # The loop adds routes while the worker judges them all again: neither may miss what the other does.
+        self._filling = threading.Lock()
         self._number_of: dict[Route, int] = {}
         self._label_of: dict[tuple[int, str], int] = {}
         self._identity_of: dict[tuple[str, str], int] = {}
@@ -44,6 +48,9 @@ class RouteTable:
         self.identity = np.zeros(64, np.int64)
         self.label = np.zeros(64, np.int64)
         self.reject = np.zeros(64, np.int64)
+        self.bound = np.zeros(
+            (64, 2), np.int64
+        )  # rows of the register's bounds, see `bounds_of_route`
 
     def number(self, route: Route) -> int:
         """Return the number of a route, counted from 1. Raises TooManyRoutes."""
@@ -51,11 +58,13 @@ class RouteTable:
         if number is None:
             if len(self.routes) >= ROUTE_COUNT_MAX:
                 raise TooManyRoutes(f"{ROUTE_COUNT_MAX} routes are in use")
-            self.routes.append(route)
-            number = len(self.routes)
-            self._encoded.append(encode_route(number, route))
-            self._reserve(number + 1)
-            self._fill(number, route)
+            number = len(self.routes) + 1
+            encoded = encode_route(number, route)
+            with self._filling:
+                self._reserve(number + 1)
+                self._fill(number, route)
+                self.routes.append(route)
+            self._encoded.append(encoded)
             self._number_of[route] = number
         return number
 
@@ -67,40 +76,44 @@ class RouteTable:
         """Return the number under which a source's sequences are remembered, whatever transport it uses."""
         return _dense((operator, source), self._identity_of, self.identities)
 
-    def admit(self, sources: Sources | None) -> None:
-        """Change which sources may send, as a register in the journal says; None for all."""
-        self.admitted = sources
-        for number, route in enumerate(self.routes, start=1):
-            self.reject[number] = self._refusal(route)
+    def admit(self, register: SourceRegister | None) -> None:
+        """Change who may send what, as a register in the journal says; None for everybody everything."""
+        with self._filling:
+            self.register = register
+            for number, route in enumerate(self.routes, start=1):
+                self._judge(number, route)
+        for callback in self._when_registered:
+            callback(register)
+
+    def call_on_register(self, callback: Callable[[SourceRegister | None], None]) -> None:
+        """Call back with each new register, on the thread that admits it: the committer's."""
+        self._when_registered.append(callback)
 
     def _fill(self, number: int, route: Route) -> None:
         self.kind[number] = route.kind
         self.source[number] = text_hash(route.source)
         self.identity[number] = self.identity_number(route.operator, route.source)
-        self.reject[number] = self._refusal(route)
+        self._judge(number, route)
         operator = "" if route.kind in NAMELESS_KINDS else route.operator
         label = (route.transport, operator)
         if label not in self._label_of and len(self.labels) >= LABEL_OPERATOR_COUNT_MAX:
             label = (route.transport, OPERATOR_OTHER)
         self.label[number] = _dense(label, self._label_of, self.labels)
 
-    def _refusal(self, route: Route) -> int:
-        is_batch = route.kind in (PayloadKind.BATCH, PayloadKind.BATCH_JSON)
-        if is_batch and self.admitted is not None:
-            known = (route.operator, route.source) in self.admitted
-            return TAKEN if known else Reject.UNKNOWN_SOURCE
-        return refusal_of_route(route)
+    def _judge(self, number: int, route: Route) -> None:
+        self.reject[number] = refusal_of(route, self.register)
+        self.bound[number] = bounds_of_route(route, self.register)
 
     def _reserve(self, count: int) -> None:
         if count <= len(self.kind):
             return
         self.kind, self.source = _doubled(self.kind), _doubled(self.source)
         self.identity, self.label = _doubled(self.identity), _doubled(self.label)
-        self.reject = _doubled(self.reject)
+        self.reject, self.bound = _doubled(self.reject), _doubled(self.bound)
 
 
 def _doubled(column: Int64Column) -> Int64Column:
-    return np.concatenate((column, np.zeros(len(column), np.int64)))
+    return np.concatenate((column, np.zeros_like(column)))
 
 
 Key = TypeVar("Key")

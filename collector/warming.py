@@ -7,6 +7,7 @@ from phusong.collector.routes import RouteTable
 from phusong.collector.topics import route_of_names
 from phusong.kernels.batch_names import batch_names
 from phusong.kernels.frame import Transport, decode_frame, encode_envelope_head
+from phusong.kernels.grants import Grant
 from phusong.kernels.publishes import (
     ENVELOPE_HEAD_MAX_BYTES,
     find_publishes,
@@ -14,6 +15,7 @@ from phusong.kernels.publishes import (
     write_envelopes,
     write_pubacks,
 )
+from phusong.kernels.registers import SourceRegister
 from phusong.kernels.windows import SequenceWindows
 from phusong.v1.telemetry_pb2 import Batch, CellReport, SignalReading, UsageReading
 
@@ -30,7 +32,10 @@ def warm_kernels() -> None:
     batch_names(payload)
 
     table = RouteTable()
-    number = table.number(route_of_names("none", "none", Transport.SERVICE))
+    # Bounded, so that the kernels of bounds run too.
+    bounded = Grant("none", "none", row_kinds=("signal", "usage", "cells"), sites=("none",))
+    table.admit(SourceRegister((bounded,)))
+    number = table.number(route_of_names("none", "none", Transport.MQTT))
     judge = Judge(table, SequenceWindows())
     head = encode_envelope_head(number, len(payload))
     body = table.encoded(number) + head + payload

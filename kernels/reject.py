@@ -29,6 +29,10 @@ class Reject(IntEnum):
     UNKNOWN_SOURCE = 12  # a register of sources is loaded and it is not in it
     BAD_OPERATOR = 13
     NO_ROWS = 14
+    CREDENTIAL_MISSING = 15  # the source has a credential, and this came without one
+    CREDENTIAL_UNKNOWN = 16  # the register no longer has the credential it came with
+    OPERATOR_FORBIDDEN = 17  # the credential is another operator's
+    TOPIC_FORBIDDEN = 18  # none of the credential's topics is this source's
 
     KEY_MISSING = 100  # device_key or subscriber_key is 0
     TIME_MISSING = 101
@@ -61,6 +65,9 @@ class Reject(IntEnum):
     HISTOGRAM_INVALID = 124
     SEQUENCE_MISSING = 125  # a delta without Batch.sequence could be counted twice
     NOT_A_SERVING_CELL = 126  # a neighbour's level: kept, never service
+    ROW_KIND_FORBIDDEN = 127  # the credential, or the source, is bound to rows of other kinds
+    SITE_FORBIDDEN = 128  # … to other sites
+    SUBSCRIBER_FORBIDDEN = 129  # … to other subscribers
 
     COLUMN_MISSING = 200
     NOT_A_NUMBER = 201

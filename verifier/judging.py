@@ -2,29 +2,33 @@
 
 import numpy as np
 
+from phusong.kernels.admission import BATCH_KINDS, bounds_of_route, refusal_of
 from phusong.kernels.frame import Transport
-from phusong.kernels.reject import TAKEN, Reject
+from phusong.kernels.registers import SourceRegister
+from phusong.kernels.reject import TAKEN
 from phusong.kernels.windows import SequenceWindows
 from phusong.verifier.names import Names
-from phusong.verifier.opened import BATCH_KINDS, OpenedFrame
+from phusong.verifier.opened import OpenedFrame
 from phusong.verifier.placing import PayloadFacts
-from phusong.verifier.registry.known import KnownRegistries
 from phusong.verifier.tallies import RouteKey, Tallies
 
-# Of a route: source, operator, key, whether it is an import, whether its source is unknown.
-ROUTE_FACT_COUNT = 5
+# Of a route: source, operator, key, whether it is an import, why it is refused, two rows of bounds.
+ROUTE_FACT_COUNT = 7
 
 
 def judge_payloads(
     opened: OpenedFrame,
     *,
-    registries: KnownRegistries,
+    register: SourceRegister | None,
     sources: Names,
     operators: Names,
     tallies: Tallies,
     windows: SequenceWindows,
 ) -> PayloadFacts:
-    """Return what is known of every payload; write what is refused into `opened`, remember its batches in `windows`."""
+    """Return what is known of every payload; write what is refused into `opened`, remember its batches in `windows`.
+
+    register: of sources, in force when the frame arrived.
+    """
     payloads = opened.decoded.payloads
     keys: dict[RouteKey, int] = {}
     of_route = np.zeros((len(opened.routes), ROUTE_FACT_COUNT), np.int64)
@@ -36,11 +40,12 @@ def judge_payloads(
                 operators.row_of(route.operator),
                 keys.setdefault(tallies.key_of(route), len(keys)),
                 route.transport == Transport.IMPORT,
-                not registries.knows_source(route, opened.frame.sequence),
+                refusal_of(route, register),
+                *bounds_of_route(route, register),
             )
-    columns = of_route.T
-    source, operator, key, is_imported, is_unknown = columns[:, opened.route]
-    payloads.reject[(is_unknown != 0) & (payloads.reject == TAKEN)] = Reject.UNKNOWN_SOURCE
+    source, operator, key, is_imported, refusal, *bound = of_route.T[:, opened.route]
+    # What cannot be read is said first, as receipts do.
+    payloads.reject[:] = np.where(payloads.reject == TAKEN, refusal, payloads.reject)
     is_repeated = np.zeros(len(payloads.reject), np.bool_)
     readable = np.flatnonzero(payloads.reject == TAKEN)
     # A payload that cannot be read claims no sequence: its mended second sending must count.
@@ -55,4 +60,6 @@ def judge_payloads(
         operator=operator,
         key=key,
         keys=list(keys),
+        bound=np.stack(bound, axis=1),
+        bounds=register.bounds if register is not None else None,
     )

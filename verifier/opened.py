@@ -4,14 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from phusong.kernels.admission import BATCH_KINDS
 from phusong.kernels.columns import Decoded, Int64Column
 from phusong.kernels.frame import Frame, PayloadKind, Route, decode_frame
 from phusong.kernels.reject import TAKEN, Reject
 from phusong.kernels.wire.text import text_hash
 from phusong.v1.batches import decode_batches
 from phusong.verifier.journal import StoredFrame
-
-BATCH_KINDS = (PayloadKind.BATCH, PayloadKind.BATCH_JSON)
 
 
 class OtherPayload(NamedTuple):

@@ -14,6 +14,7 @@ from phusong.kernels.columns import (
     UsageReadings,
 )
 from phusong.kernels.reject import TAKEN
+from phusong.kernels.row_bounds import RowBounds
 from phusong.verifier.opened import OpenedFrame
 from phusong.verifier.tallies import RouteKey
 
@@ -41,6 +42,8 @@ class PayloadFacts(NamedTuple):
     operator: Int64Column
     key: Int64Column  # by which its rows are tallied, a place in `keys`
     keys: list[RouteKey]
+    bound: Int64Column  # int64[n, 2]: which of `bounds` hold for its rows
+    bounds: RowBounds | None  # of the register in force, None without one
 
 
 class PlacedRows(NamedTuple):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from phusong.kernels.admission import refuse_rows
 from phusong.kernels.columns import (
     INT_MISSING,
     CellReports,
@@ -84,7 +85,7 @@ class State:
         others = self._add_others(opened)
         facts = judge_payloads(
             opened,
-            registries=self.registries,
+            register=self.registries.sources(stored.sequence),
             sources=self.sources,
             operators=self.operators,
             tallies=self.tallies,
@@ -133,6 +134,7 @@ class State:
             return no_refusals()
         reason = np.zeros(len(readings.row), np.int64)
         screen_signal(readings, reason)
+        refuse_rows(readings, facts.bound, facts.bounds, reason)
         reason[(reason == TAKEN) & (placed.time_flag != 0)] = Reject.CLOCK_FAR
         # A repeated batch is neither evidence nor refused.
         judged = np.where(placed.is_repeated, INT_MISSING, reason)
@@ -148,6 +150,7 @@ class State:
             return no_refusals()
         reason = np.zeros(len(readings.row), np.int64)
         screen_usage(readings, facts.has_sequence[readings.payload_row], reason)
+        refuse_rows(readings, facts.bound, facts.bounds, reason)
         self.quota.add(
             readings,
             placed.time_ms,
@@ -166,6 +169,7 @@ class State:
             return no_refusals()
         reason = np.zeros(len(reports.row), np.int64)
         screen_cells(reports, reason)
+        refuse_rows(reports, facts.bound, facts.bounds, reason)
         reason[(reason == TAKEN) & (placed.time_flag != 0)] = Reject.CLOCK_FAR
         judged = np.where(placed.is_repeated, INT_MISSING, reason)
         self.cells.add(reports, placed.time_ms, self.coverage.sites, judged)

@@ -21,12 +21,19 @@ SITES = (
     b"site_code,name,province_code,list,operators,part,latitude_deg,longitude_deg,radius_m\n"
     b"W,warm,01,warm,viettel,centre,21.0,105.8,100\n"
 )
+# A bounded source, so that its rows are looked at.
+SOURCES = b"source,operator,row_kinds\nwarm,viettel,signal usage cells\n"
 TIME_MS = 1_633_050_000_000
 
 
 def warm_up(settings: QuotaSettings) -> None:
     """Run every kernel that a frame of telemetry meets, and those of a verdict."""
-    history = RegistryHistory({"sites": [Version(0, 0, "warm.csv", SITES)]})
+    history = RegistryHistory(
+        {
+            "sites": [Version(0, 0, "warm.csv", SITES)],
+            "sources": [Version(0, 0, "warm.csv", SOURCES)],
+        }
+    )
     state = new_state(history, Horizon(), settings)
     state.apply(_frame(_batch().SerializeToString()))
     state.verdicts(TIME_MS)

@@ -1,9 +1,10 @@
 """The registries a state is built with: the versions in force at its known-at time."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TypeVar
 
-from phusong.kernels.frame import Route, Transport
 from phusong.kernels.registers import LineError, SourceRegister, read_sources
 from phusong.verifier.coverage.policy import Policy, default_policy, read_policy
 from phusong.verifier.journal import StoredFrame
@@ -26,7 +27,8 @@ class KnownRegistries:
     sites: SiteRegister = field(init=False)
     policy: Policy = field(init=False)
     sims: SimRegister | None = field(init=False)
-    _sources: list[tuple[int, SourceRegister]] = field(init=False)
+    # Every register of sources and the frame it came in, in order.
+    _sources: list[tuple[int, SourceRegister]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         """Read the versions in force."""
@@ -54,15 +56,13 @@ class KnownRegistries:
         """Return the version of a registry this state is built with."""
         return self.history.known(registry, self.known_at_ms)
 
-    def knows_source(self, route: Route, sequence: int) -> bool:
-        """Tell whether a source was registered when the frame at `sequence` arrived.
+    def sources(self, sequence: int) -> SourceRegister | None:
+        """Return the register of sources in force when the frame at `sequence` arrived, None before the first.
 
-        Sources are judged by the register of their day, never a later one: the receipt said so then.
+        Senders are judged by the register of their day, never a later one: the receipt said so then.
         """
-        in_force = [register for since, register in self._sources if since < sequence]
-        if not in_force or route.transport == Transport.SERVICE:
-            return True
-        return in_force[-1].knows(route.operator, route.source)
+        count = bisect_left(self._sources, sequence, key=itemgetter(0))
+        return self._sources[count - 1][1] if count else None
 
     def _read_sites(self) -> None:
         sites, policy = self.version("sites"), self.version("policy")
@@ -79,10 +79,9 @@ class KnownRegistries:
             self.sims = _sound(read_sims(sims.content))
 
     def _read_sources(self) -> None:
-        self._sources = [
-            (version.sequence, _sound(read_sources(version.content)))
-            for version in self.history.versions.get("sources", [])
-        ]
+        for version in self.history.versions.get("sources", [])[len(self._sources) :]:
+            register = _sound(read_sources(version.content, is_journalled=True))
+            self._sources.append((version.sequence, register))
 
 
 def _sound(register: Register | list[LineError]) -> Register:
