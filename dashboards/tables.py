@@ -199,7 +199,7 @@ def quarantine_table(shown: list[dict[str, Any]], total: Counter[str]) -> None:
         table.add_row(
             f"{entry['sequence']}:{entry['envelope']}",
             *([moment(entry["received_time"])] if is_wide else []),
-            f"{entry['operator']}/{entry['source']}",
+            sender_text(entry),
             entry["transport"],
             entry["kind"],
             str(entry["row"]),
@@ -211,6 +211,13 @@ def quarantine_table(shown: list[dict[str, Any]], total: Counter[str]) -> None:
         out.print(f"{count:>8,}  {reason}")
     if len(shown) < sum(total.values()):
         out.print(f"{len(shown):,} of {sum(total.values()):,} shown; --limit 0 shows all")
+
+
+def sender_text(entry: dict[str, Any]) -> str:
+    """Return whose data a quarantined payload says it is, and who sent it where that is somebody else."""
+    source = f"{entry['operator']}/{entry['source']}"
+    principal = entry["principal"]
+    return source if principal in ("", source) else f"{source} by {principal}"
 
 
 def quarantine_csv(shown: list[dict[str, Any]], total: Counter[str]) -> None:  # noqa: ARG001

@@ -19,6 +19,7 @@ COMMANDS = {
         "app",
         "Add lists: sites, sims, sources, platforms, programme, policy.",
     ),
+    "source": ("source", "app", "Make credentials for sources: token, certificate."),
     "coverage": (
         "coverage",
         "coverage",

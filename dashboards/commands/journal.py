@@ -152,6 +152,7 @@ def route_record(route: Route) -> dict[str, str]:
     return {
         "operator": route.operator,
         "source": route.source,
+        "principal": route.principal,  # whose credential it came with
         "transport": Transport(route.transport).name,
     }
 
