@@ -23,6 +23,10 @@ SIGNS: dict[str, Sign] = {
     "WITHIN": Sign("●", "#1B6CA8", "Trong hạn mức", "within"),
     "EXHAUSTED": Sign("▲", "#B8350B", "Hết dung lượng", "exhausted"),
     "INDETERMINATE": Sign("◆", "#F2C14E", "Chưa xác định", "indeterminate"),
+    "MET": Sign("●", "#1B6CA8", "Đã đạt", "met"),
+    "NOT_MET": Sign("▲", "#B8350B", "Không đạt", "not met"),
+    "RUNNING": Sign("◆", "#F2C14E", "Đang thực hiện", "running"),
+    "UNPROVEN": Sign("○", "#767676", "Chưa chứng minh", "unproven"),
     "NOT_ENTITLED": Sign("○", "#767676", "Không thuộc diện", "not entitled"),
 }
 

@@ -25,6 +25,11 @@ COMMANDS = {
         "coverage",
         "Say for each site whether it is covered, and on what evidence.",
     ),
+    "programme": (
+        "programme",
+        "app",
+        "Say of each obligation its target, its deadline and what is proven: status.",
+    ),
     "quota": ("quota", "quota", "Say for each SIM what of its free volume a day took."),
     "journal": ("journal", "app", "Look into the journal: stat, quarantine."),
     "audit": ("audit", "app", "Prove the journal and the figures made from it: verify."),

@@ -22,9 +22,9 @@ from phusong.kernels.frame import PayloadKind, Route, Transport
 from phusong.kernels.registers import LineError, read_sources
 from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.verifier.coverage.policy import read_policy
+from phusong.verifier.programme.reading import read_programme
 from phusong.verifier.registry.entries import read_registries
 from phusong.verifier.registry.platforms import read_platforms
-from phusong.verifier.registry.programme import read_programme
 from phusong.verifier.registry.sims_file import read_sims
 from phusong.verifier.registry.sites import read_sites
 

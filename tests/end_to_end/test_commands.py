@@ -234,3 +234,47 @@ def test_reports_are_json_without_surprises(data: Path) -> None:
 
     assert set(document) == {"as_of", "known_at", "policy", "software", "journal", "sites"}
     assert json.dumps(document, allow_nan=False)
+
+
+def test_the_programme_says_what_is_verified_and_what_is_unproven(data: Path) -> None:
+    add_sites(data)
+    import_survey(data, "good", -90, 22.8, 104.98)
+    import_survey(data, "bad", -130, 23.36, 105.31)
+
+    ran = phusong(
+        *("programme", "status", "--data", data, "--as-of", "2022-01-05", "--format", "json")
+    )
+
+    standing = {row["id"]: row for row in ran.document["obligations"]}
+    # HG-1 was surveyed in December: covered, and nobody knows about September.
+    assert standing["coverage-283"]["verified_count"] == 1
+    assert standing["coverage-283"]["verified_by_deadline_count"] == 0
+    assert standing["coverage-283"]["unproven_count"] == 282
+    # HG-2 has a second operator of whom nothing is known: not refuted.
+    assert standing["coverage-1910"]["verdicts"] == {"UNTESTED": 1}
+    assert {row["standing"] for row in standing.values()} == {"UNPROVEN", "RUNNING"}
+    assert ran.document["provinces"] == [
+        {
+            "province_code": "02",
+            "name": "Hà Giang",
+            "list": name,
+            "listed_count": 1,
+            "verified_count": verified,
+            "refuted_count": 0,
+            "verdicts": {verdict: 1},
+        }
+        for name, verified, verdict in (("1910", 0, "UNTESTED"), ("283", 1, "COVERED"))
+    ]
+
+
+def test_a_promise_proven_broken_ends_with_its_own_status(data: Path) -> None:
+    file = data / "sites.csv"
+    file.write_text(SITES.replace("viettel;vinaphone", "viettel"))
+    phusong("registry", "add", "sites", file, "--data", data)
+    import_survey(data, "bad", -130, 23.36, 105.31)
+
+    command = ("programme", "status", "--data", data, "--as-of", "2022-01-05")
+    ran = phusong(*command, "--provinces", "2025", status=3)
+
+    assert "NOT_MET" in ran.out
+    assert "08 Tuyên Quang" in ran.out

@@ -24,3 +24,11 @@ def lower_bounds(passes: Float64Column, trials: Float64Column, confidence: float
 def upper_bounds(passes: Float64Column, trials: Float64Column, confidence: float) -> Float64Column:
     """Return the one-sided upper bound of each proportion: 1 where nothing failed or nothing was tried."""
     return 1.0 - lower_bounds(trials - passes, trials, confidence)
+
+
+def wrong_count_max(count: int, error: float, confidence: float) -> int:
+    """Return how many of `count` independent verdicts are wrong at most, at a confidence, each being so with chance `error`."""
+    from scipy.special import bdtr  # noqa: PLC0415  # as above
+
+    wrong = np.arange(count + 1)
+    return int(np.argmax(bdtr(wrong, count, error) >= confidence)) if count else 0

@@ -1,0 +1,1 @@
+"""What the programme promised, and what of it is proven: obligations, targets, deadlines, provinces."""

@@ -1,0 +1,55 @@
+"""Pupils by what is stated of them (handover records) and by what telemetry shows (their SIMs were heard of)."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from phusong.kernels.columns import BoolColumn, Int64Column
+from phusong.kernels.meter_state import Meter
+from phusong.kernels.meter_tables import D_DAY, D_MARKS, D_SIM, HAS_READING
+from phusong.verifier.registry.sims import SimRegister
+
+UNIX_DAY = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pupils:
+    """One row per registered SIM whose entitlement has begun; all None without a register."""
+
+    first_day: Int64Column | None  # days since 1970-01-01: the handover
+    is_heard: BoolColumn | None  # its SIM sent or was reported on within the entitlement
+
+    @property
+    def entitled_count(self) -> int | None:
+        """How many entitlements have begun."""
+        return None if self.first_day is None else len(self.first_day)
+
+    @property
+    def entitled_heard_count(self) -> int:
+        """How many of them were heard of."""
+        return 0 if self.is_heard is None else int(np.count_nonzero(self.is_heard))
+
+    def handed_over(self, begins: str, deadline: str) -> tuple[int | None, int]:
+        """Return how many handovers of some days are recorded, and how many of those SIMs were heard of."""
+        if self.first_day is None or self.is_heard is None:
+            return None, 0
+        first, last = ((date.fromisoformat(text) - UNIX_DAY).days for text in (begins, deadline))
+        is_within = (first <= self.first_day) & (self.first_day <= last)
+        return int(np.count_nonzero(is_within)), int(np.count_nonzero(is_within & self.is_heard))
+
+
+def pupils_of(sims: SimRegister | None, meter: Meter, as_of_day: int) -> Pupils:
+    """Return the pupils of a register up to a day (since 1970-01-01)."""
+    if sims is None:
+        return Pupils(None, None)
+    days = meter.sim_days
+    days = days[(days[:, D_MARKS] & HAS_READING) != 0]
+    row = sims.find(meter.sim_keys.keys[days[:, D_SIM], 0])
+    known = row >= 0
+    row, day = row[known], days[known, D_DAY]
+    is_within = (sims.first_day[row] <= day) & (day <= sims.last_day[row])
+    is_heard = np.zeros(len(sims), np.bool_)
+    is_heard[row[is_within]] = True
+    has_begun = sims.first_day <= as_of_day
+    return Pupils(sims.first_day[has_begun], is_heard[has_begun])
