@@ -100,9 +100,9 @@ class Committer:
     def _commit(self, parcels: list[Parcel]) -> Completions:
         start = time.perf_counter()
         envelopes = self._envelopes(parcels)
-        judgement = self._judge.judge(envelopes)
         # A wall clock may step back; arrival does not.
         received_time_ms = max(self._clock_ms(), self._writer.received_time_ms)
+        judgement = self._judge.judge(envelopes, received_time_ms)
         sequence = self._writer.append([NewFrame(received_time_ms, envelopes.body)])
         self._counters.add(judgement, envelopes.length, time.perf_counter() - start)
         return _completions(parcels, sequence, judgement)

@@ -64,12 +64,10 @@ class Counters:
     def add(self, judgement: Judgement, length: Int64Column, commit_seconds: float) -> None:
         """Count one committed frame."""
         label = self._table.label[judgement.route]
-        is_readable = judgement.reject == TAKEN
-        is_accepted = is_readable & ~judgement.is_repeated
-        accepted = (judgement.row_count - judgement.refused_count) * is_accepted
-        duplicate = judgement.row_count * (is_readable & judgement.is_repeated)
+        duplicate = judgement.repeated_count
+        accepted = judgement.row_count - judgement.refused_count - duplicate
         columns = np.stack((np.ones_like(length), length, accepted, duplicate))
-        refused_label, refused_reason = _refused(judgement, label, is_accepted)
+        refused_label, refused_reason = _refused(judgement, label)
         with self._lock:
             for number in np.unique(label).tolist():
                 total = columns[:, label == number].sum(axis=1)
@@ -99,12 +97,9 @@ class Counters:
             )
 
 
-def _refused(
-    judgement: Judgement, label: Int64Column, is_accepted: np.ndarray
-) -> tuple[list[int], list[int]]:
+def _refused(judgement: Judgement, label: Int64Column) -> tuple[list[int], list[int]]:
     """Return the label and the reason of every refused payload and of every refused row of the others."""
     payloads = np.flatnonzero(judgement.reject != TAKEN)
-    rows = is_accepted[judgement.refused.payload]
-    labels = np.concatenate((label[payloads], label[judgement.refused.payload[rows]]))
-    reasons = np.concatenate((judgement.reject[payloads], judgement.refused.reason[rows]))
+    labels = np.concatenate((label[payloads], label[judgement.refused.payload]))
+    reasons = np.concatenate((judgement.reject[payloads], judgement.refused.reason))
     return labels.tolist(), reasons.tolist()

@@ -16,6 +16,7 @@ from phusong.kernels.reject import TAKEN, Reject
 from phusong.kernels.screen_cells import screen_cells
 from phusong.kernels.screen_signal import screen_signal
 from phusong.kernels.screen_usage import screen_usage
+from phusong.kernels.unnumbered import Arrival, UnnumberedRows
 from phusong.kernels.windows import SequenceWindows
 from phusong.v1.batches import decode_batches
 from phusong.v1.ingest_pb2 import RowKind
@@ -32,7 +33,7 @@ class Envelopes(NamedTuple):
 
 
 class RefusedRows(NamedTuple):
-    """Rows that are not counted, in the order of their payloads."""
+    """Rows that are not counted, of readable payloads that are no repeats, in the order of their payloads."""
 
     payload: Int64Column
     kind: Int64Column
@@ -45,24 +46,28 @@ class Judgement(NamedTuple):
 
     route: Int64Column
     reject: Int64Column
-    is_repeated: BoolColumn
     boot_epoch: Int64Column
     sequence: Int64Column
+    # Rows of readable payloads: row = accepted + repeated + refused.
     row_count: Int64Column
-    refused_count: Int64Column  # rows, of readable payloads
+    repeated_count: Int64Column
+    refused_count: Int64Column
     refused: RefusedRows
 
 
 class Judge:
     """Judges frames in the order of the journal."""
 
-    def __init__(self, table: RouteTable, windows: SequenceWindows) -> None:
-        """Judge with what `windows` has seen so far."""
+    def __init__(
+        self, table: RouteTable, windows: SequenceWindows, unnumbered: UnnumberedRows
+    ) -> None:
+        """Judge with what `windows` and `unnumbered` have seen so far."""
         self.table = table
         self.windows = windows
+        self.unnumbered = unnumbered
 
-    def judge(self, envelopes: Envelopes) -> Judgement:
-        """Return what becomes of every payload, and remember the batches."""
+    def judge(self, envelopes: Envelopes, received_time_ms: int) -> Judgement:
+        """Return what becomes of every payload of a frame, and remember the batches."""
         count = len(envelopes.route)
         kind = self.table.kind[envelopes.route]
         reject = self.table.reject[envelopes.route]
@@ -74,43 +79,44 @@ class Judge:
             kind[batch] == PayloadKind.BATCH_JSON,
         )
         payloads = decoded.payloads
-        is_other = payloads.source != self.table.source[envelopes.route[batch]]
+        route = envelopes.route[batch]
+        is_other = payloads.source != self.table.source[route]
         is_other &= (payloads.source != 0) & (payloads.reject == TAKEN)
         payloads.reject[is_other] = Reject.SOURCE_MISMATCH
-        reject[batch] = np.where(payloads.reject == TAKEN, reject[batch], payloads.reject)
+        payloads.reject[:] = np.where(payloads.reject == TAKEN, reject[batch], payloads.reject)
+        reject[batch] = payloads.reject
 
-        boot_epoch, sequence, row_count = (np.zeros(count, np.int64) for _ in range(3))
-        boot_epoch[batch], sequence[batch] = payloads.boot_epoch, payloads.sequence
-        row_count[batch] = payloads.signal_count + payloads.usage_count + payloads.cell_count
-        is_repeated = np.zeros(count, np.bool_)
         # A payload that cannot be read claims no sequence: its mended second sending must count.
-        readable = batch[reject[batch] == TAKEN]
+        readable = np.flatnonzero(payloads.reject == TAKEN)
+        is_repeated = np.zeros(len(batch), np.bool_)
         is_repeated[readable] = self.windows.mark_repeated(
-            self.table.identity[envelopes.route[readable]],
-            boot_epoch[readable],
-            sequence[readable],
+            self.table.identity[route[readable]],
+            payloads.boot_epoch[readable],
+            payloads.sequence[readable],
         )
-        refused = self._refused_rows(decoded, batch, envelopes.route[batch])
+        refused, repeated_count = self._judge_rows(decoded, route, is_repeated, received_time_ms)
         self._note_registers(envelopes, kind)
-        counted = refused.payload[reject[refused.payload] == TAKEN]
-        refused_count = np.bincount(counted, minlength=count).astype(np.int64)
+        row_count = payloads.signal_count + payloads.usage_count + payloads.cell_count
+        row_count[payloads.reject != TAKEN] = 0
+        refused_count = np.bincount(refused.payload, minlength=len(batch))
         return Judgement(
-            envelopes.route,
-            reject,
-            is_repeated,
-            boot_epoch,
-            sequence,
-            row_count,
-            refused_count,
-            refused,
+            route=envelopes.route,
+            reject=reject,
+            boot_epoch=_spread(payloads.boot_epoch, batch, count),
+            sequence=_spread(payloads.sequence, batch, count),
+            row_count=_spread(row_count, batch, count),
+            repeated_count=_spread(np.where(is_repeated, row_count, repeated_count), batch, count),
+            refused_count=_spread(refused_count, batch, count),
+            refused=refused._replace(payload=batch[refused.payload]),
         )
 
-    def replay(self, frame: Frame, body: bytes) -> None:
+    def replay(self, frame: Frame, body: bytes, received_time_ms: int) -> None:
         """Remember the batches of a frame of the journal."""
         number_of = np.zeros(max(frame.routes, default=0) + 1, np.int64)
         for number, route in frame.routes.items():
             number_of[number] = self.table.number(route)
-        self.judge(Envelopes(body, number_of[frame.route], frame.offset, frame.length))
+        envelopes = Envelopes(body, number_of[frame.route], frame.offset, frame.length)
+        self.judge(envelopes, received_time_ms)
 
     def _note_registers(self, envelopes: Envelopes, kind: Int64Column) -> None:
         """Admit the sources of a register from the next frame on."""
@@ -122,9 +128,14 @@ class Judge:
                 assert isinstance(register, SourceRegister), "validated before it is journalled"
                 self.table.admit(register)
 
-    def _refused_rows(
-        self, decoded: Decoded, batch: Int64Column, route: Int64Column
-    ) -> RefusedRows:
+    def _judge_rows(
+        self,
+        decoded: Decoded,
+        route: Int64Column,
+        is_repeated: BoolColumn,
+        received_time_ms: int,
+    ) -> tuple[RefusedRows, Int64Column]:
+        """Return the refused rows by payload of `decoded`, and how many rows without a number came before."""
         signal, usage, cells = decoded.signal, decoded.usage, decoded.cells
         signal_reason, usage_reason, cell_reason = (
             np.zeros(len(rows), np.int64) for rows in (signal.row, usage.row, cells.row)
@@ -142,13 +153,30 @@ class Judge:
             refuse_rows(signal, bound, bounds, signal_reason)
             refuse_rows(usage, bound, bounds, usage_reason)
             refuse_rows(cells, bound, bounds, cell_reason)
-        return _joined(
+        arrival = Arrival(
+            received_time_ms, self.table.identity[route], self.table.is_imported[route]
+        )
+        repeated_count = np.zeros(len(route), np.int64)
+        for rows, reason in ((signal, signal_reason), (cells, cell_reason)):
+            came_before = self.unnumbered.mark_repeated(decoded, rows, arrival, reason)
+            np.add.at(repeated_count, rows.payload_row[came_before], 1)
+        refused = _joined(
             (
-                _refused_of(batch, RowKind.ROW_KIND_SIGNAL, signal, signal_reason),
-                _refused_of(batch, RowKind.ROW_KIND_USAGE, usage, usage_reason),
-                _refused_of(batch, RowKind.ROW_KIND_CELL, cells, cell_reason),
+                _refused_of(RowKind.ROW_KIND_SIGNAL, signal, signal_reason),
+                _refused_of(RowKind.ROW_KIND_USAGE, usage, usage_reason),
+                _refused_of(RowKind.ROW_KIND_CELL, cells, cell_reason),
             )
         )
+        is_counted = (decoded.payloads.reject == TAKEN) & ~is_repeated
+        at = np.flatnonzero(is_counted[refused.payload])
+        return RefusedRows(*(column[at] for column in refused)), repeated_count
+
+
+def _spread(column: Int64Column, batch: Int64Column, count: int) -> Int64Column:
+    """Return a column of all payloads, 0 for those that are no batches."""
+    spread = np.zeros(count, np.int64)
+    spread[batch] = column
+    return spread
 
 
 def _joined(parts: tuple[RefusedRows, ...]) -> RefusedRows:
@@ -157,7 +185,7 @@ def _joined(parts: tuple[RefusedRows, ...]) -> RefusedRows:
     return RefusedRows(*(column[order] for column in joined))
 
 
-def _refused_of(batch: Int64Column, kind: int, rows: Rows, reason: Int64Column) -> RefusedRows:
+def _refused_of(kind: int, rows: Rows, reason: Int64Column) -> RefusedRows:
     at = np.flatnonzero(reason)
-    payload = batch[rows.payload_row[at]]
+    payload = rows.payload_row[at]
     return RefusedRows(payload, np.full(len(at), kind, np.int64), rows.row[at], reason[at])

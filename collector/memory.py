@@ -18,11 +18,12 @@ from phusong.collector.routes import RouteTable
 from phusong.kernels.checked import with_digest, without_digest
 from phusong.kernels.frame import decode_frame
 from phusong.kernels.registers import SourceRegister, read_sources
+from phusong.kernels.unnumbered import UnnumberedRows
 from phusong.kernels.windows import SequenceWindows
 
 CACHE_NAME = "collector-memory.cache"
 # A file of another version is not read; the journal is.
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 
 Arrays = dict[str, NDArray[np.int64]]
 
@@ -39,11 +40,13 @@ def recover(folder: Path) -> Memory:
     """Return what the journal in `folder` says was seen. Raises FrameDamaged, sqlite3.Error."""
     memory = _from_cache(folder)
     if memory is None:
-        memory = Memory(Judge(RouteTable(), SequenceWindows()), DecisionBoard(), 0)
+        memory = Memory(
+            Judge(RouteTable(), SequenceWindows(), UnnumberedRows()), DecisionBoard(), 0
+        )
     sequence = memory.sequence
     for stored in read_frames(folder, sequence):
         frame = decode_frame(stored.body)
-        memory.judge.replay(frame, stored.body)
+        memory.judge.replay(frame, stored.body, stored.received_time_ms)
         memory.board.replay(frame, stored.body)
         sequence = stored.sequence
     return memory._replace(sequence=sequence)
@@ -52,7 +55,9 @@ def recover(folder: Path) -> Memory:
 def save_memory(writer: JournalWriter, judge: Judge, board: DecisionBoard) -> None:
     """Write the cache for the writer's position, whole or not at all. The intake must be closed."""
     arrays: dict[str, NDArray[np.int64] | NDArray[np.uint8]] = {
-        f"windows_{name}": array for name, array in judge.windows.export().items()
+        f"{part}_{name}": array
+        for part, state in (("windows", judge.windows), ("unnumbered", judge.unnumbered))
+        for name, array in state.export().items()
     }
     arrays["position"] = np.array([CACHE_VERSION, writer.sequence], np.int64)
     arrays["chain"] = _as_bytes(writer.chain)
@@ -98,19 +103,21 @@ def _from_cache(folder: Path) -> Memory | None:
         table.admit(register)
     for operator, source in json.loads(arrays["identities"].tobytes()):
         table.identity_number(operator, source)
-    windows = SequenceWindows()
-    prefix = "windows_"
-    windows.restore(
-        {
-            name.removeprefix(prefix): array
-            for name, array in arrays.items()
-            if name.startswith(prefix)
-        }
-    )
+    windows, unnumbered = SequenceWindows(), UnnumberedRows()
+    windows.restore(_part(arrays, "windows_"))
+    unnumbered.restore(_part(arrays, "unnumbered_"))
     board = DecisionBoard()
     body = arrays["board"].tobytes()
     board.replay(decode_frame(body), body)
-    return Memory(Judge(table, windows), board, sequence)
+    return Memory(Judge(table, windows, unnumbered), board, sequence)
+
+
+def _part(arrays: Arrays, prefix: str) -> Arrays:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
 
 
 def _as_bytes(content: bytes) -> NDArray[np.uint8]:

@@ -38,11 +38,10 @@ def receipt_of(committed: Committed, payload: int, table: RouteTable) -> Receipt
     if reject != TAKEN:
         receipt.refused_count = 1
         receipt.refused.append(RefusedRow(reason=reason_name(reject)))
-    elif judgement.is_repeated[payload]:
-        receipt.duplicate_count = row_count
     else:
+        receipt.duplicate_count = int(judgement.repeated_count[payload])
         receipt.refused_count = int(judgement.refused_count[payload])
-        receipt.accepted_count = row_count - receipt.refused_count
+        receipt.accepted_count = row_count - receipt.duplicate_count - receipt.refused_count
         if receipt.refused_count:
             _add_refused(receipt, judgement, payload)
     return receipt

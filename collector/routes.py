@@ -7,8 +7,8 @@ from typing import TypeVar
 import numpy as np
 
 from phusong.kernels.admission import bounds_of_route, refusal_of
-from phusong.kernels.columns import Int64Column
-from phusong.kernels.frame import Route, encode_route
+from phusong.kernels.columns import BoolColumn, Int64Column
+from phusong.kernels.frame import Route, Transport, encode_route
 from phusong.kernels.registers import SourceRegister
 from phusong.kernels.route_names import (
     LABEL_OPERATOR_COUNT_MAX,
@@ -48,6 +48,7 @@ class RouteTable:
         self.identity = np.zeros(64, np.int64)
         self.label = np.zeros(64, np.int64)
         self.reject = np.zeros(64, np.int64)
+        self.is_imported = np.zeros(64, np.bool_)
         self.bound = np.zeros(
             (64, 2), np.int64
         )  # rows of the register's bounds, see `bounds_of_route`
@@ -93,6 +94,7 @@ class RouteTable:
         self.kind[number] = route.kind
         self.source[number] = text_hash(route.source)
         self.identity[number] = self.identity_number(route.operator, route.source)
+        self.is_imported[number] = route.transport == Transport.IMPORT
         self._judge(number, route)
         operator = "" if route.kind in NAMELESS_KINDS else route.operator
         label = (route.transport, operator)
@@ -110,9 +112,13 @@ class RouteTable:
         self.kind, self.source = _doubled(self.kind), _doubled(self.source)
         self.identity, self.label = _doubled(self.identity), _doubled(self.label)
         self.reject, self.bound = _doubled(self.reject), _doubled(self.bound)
+        self.is_imported = _doubled(self.is_imported)
 
 
-def _doubled(column: Int64Column) -> Int64Column:
+Column = TypeVar("Column", Int64Column, BoolColumn)
+
+
+def _doubled(column: Column) -> Column:
     return np.concatenate((column, np.zeros_like(column)))
 
 

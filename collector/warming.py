@@ -16,17 +16,41 @@ from phusong.kernels.publishes import (
     write_pubacks,
 )
 from phusong.kernels.registers import SourceRegister
+from phusong.kernels.unnumbered import UnnumberedRows
 from phusong.kernels.windows import SequenceWindows
-from phusong.v1.telemetry_pb2 import Batch, CellReport, SignalReading, UsageReading
+from phusong.v1.telemetry_pb2 import (
+    Batch,
+    CellReport,
+    Rat,
+    ServiceState,
+    SignalReading,
+    UsageReading,
+)
 
 
 def warm_kernels() -> None:
     """Run every kernel of the doors once, on a batch that nobody sent."""
+    # Without a sequence, and rows that count: those are looked at most closely.
     batch = Batch(
-        sequence=1,
-        signal_readings=[SignalReading(device_key=1)],
+        signal_readings=[
+            SignalReading(
+                device_key=1,
+                observed_time_ms=1,
+                latitude_deg=21.0,
+                longitude_deg=105.8,
+                service_state=ServiceState.SERVICE_STATE_NO_SERVICE,
+            )
+        ],
         usage_readings=[UsageReading(subscriber_key=1)],
-        cell_reports=[CellReport(cell_identity=1)],
+        cell_reports=[
+            CellReport(
+                plmn="45204",
+                cell_identity=1,
+                site_code="none",
+                rat=Rat.RAT_LTE,
+                observed_time_ms=1,
+            )
+        ],
     )
     payload = batch.SerializeToString()
     batch_names(payload)
@@ -36,11 +60,11 @@ def warm_kernels() -> None:
     bounded = Grant("none", "none", row_kinds=("signal", "usage", "cells"), sites=("none",))
     table.admit(SourceRegister((bounded,)))
     number = table.number(route_of_names("none", "none", Transport.MQTT))
-    judge = Judge(table, SequenceWindows())
+    judge = Judge(table, SequenceWindows(), UnnumberedRows())
     head = encode_envelope_head(number, len(payload))
     body = table.encoded(number) + head + payload
     frame = decode_frame(body)
-    judge.judge(Envelopes(body, frame.route, frame.offset, frame.length))
+    judge.judge(Envelopes(body, frame.route, frame.offset, frame.length), received_time_ms=1)
 
     buffer = np.zeros(0, np.uint8)
     found = new_publishes(1)

@@ -130,3 +130,4 @@ class Decoded(NamedTuple):
     signal: SignalReadings
     usage: UsageReadings
     cells: CellReports
+    buffer: ByteColumn  # what they were decoded from: histograms stay there

@@ -68,6 +68,7 @@ class Reject(IntEnum):
     ROW_KIND_FORBIDDEN = 127  # the credential, or the source, is bound to rows of other kinds
     SITE_FORBIDDEN = 128  # … to other sites
     SUBSCRIBER_FORBIDDEN = 129  # … to other subscribers
+    SEQUENCE_NEEDED = 130  # without Batch.sequence, and too old or too many to tell from a repeat
 
     COLUMN_MISSING = 200
     NOT_A_NUMBER = 201

@@ -1,15 +1,19 @@
-"""What is known of every payload of a frame before its rows are looked at: whose it is, and whether it counts at all."""
+"""What is known of every payload of a frame: whose it is and whether it counts at all; and of every row by itself."""
 
 import numpy as np
 
-from phusong.kernels.admission import BATCH_KINDS, bounds_of_route, refusal_of
+from phusong.kernels.admission import BATCH_KINDS, bounds_of_route, refusal_of, refuse_rows
+from phusong.kernels.columns import CellReports, Int64Column, SignalReadings, UsageReadings
 from phusong.kernels.frame import Transport
 from phusong.kernels.registers import SourceRegister
 from phusong.kernels.reject import TAKEN
+from phusong.kernels.screen_cells import screen_cells
+from phusong.kernels.screen_signal import screen_signal
+from phusong.kernels.screen_usage import screen_usage
 from phusong.kernels.windows import SequenceWindows
 from phusong.verifier.names import Names
 from phusong.verifier.opened import OpenedFrame
-from phusong.verifier.placing import PayloadFacts
+from phusong.verifier.placing import PayloadFacts, Readings
 from phusong.verifier.tallies import RouteKey, Tallies
 
 # Of a route: source, operator, key, whether it is an import, why it is refused, two rows of bounds.
@@ -63,3 +67,19 @@ def judge_payloads(
         bound=np.stack(bound, axis=1),
         bounds=register.bounds if register is not None else None,
     )
+
+
+def screened(readings: Readings, facts: PayloadFacts) -> Int64Column:
+    """Return why each row does not count by what it says and by who sends it, 0 where nothing speaks against it."""
+    reason = np.zeros(len(readings.row), np.int64)
+    if not len(reason):
+        return reason
+    match readings:
+        case SignalReadings():
+            screen_signal(readings, reason)
+        case UsageReadings():
+            screen_usage(readings, facts.has_sequence[readings.payload_row], reason)
+        case CellReports():
+            screen_cells(readings, reason)
+    refuse_rows(readings, facts.bound, facts.bounds, reason)
+    return reason

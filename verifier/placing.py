@@ -47,22 +47,25 @@ class PayloadFacts(NamedTuple):
 
 
 class PlacedRows(NamedTuple):
-    """Per row: when it arrived, the time it counts under, and whether its batch came before."""
+    """Per row: when it arrived, the time it counts under, whether it came before, and why it does not count."""
 
     received_time_ms: Int64Column
     time_ms: Int64Column
     time_flag: Int64Column
     is_repeated: BoolColumn
+    reason: Int64Column
+
+
+def readable_rows(opened: OpenedFrame, readings: Readings) -> Readings:
+    """Return the rows of payloads that are not refused as a whole."""
+    is_readable = opened.decoded.payloads.reject[readings.payload_row] == TAKEN
+    return readings if is_readable.all() else rows_where(readings, is_readable)
 
 
 def rows_within(
-    opened: OpenedFrame, facts: PayloadFacts, readings: Readings, horizon: Horizon
+    readings: Readings, placed: PlacedRows, horizon: Horizon
 ) -> tuple[Readings, PlacedRows, int]:
-    """Return the rows of readable payloads inside the horizon, when they count, and how many lie beyond."""
-    is_readable = opened.decoded.payloads.reject[readings.payload_row] == TAKEN
-    if not is_readable.all():
-        readings = rows_where(readings, is_readable)
-    placed = place_rows(opened, facts, readings)
+    """Return the rows inside the horizon, and how many lie beyond."""
     if horizon == Horizon():
         return readings, placed, 0
     inside = np.ones(len(placed.time_ms), np.bool_)
@@ -84,7 +87,9 @@ def rows_where(readings: Readings, mask: BoolColumn) -> Readings:
     return type(readings)(*columns)
 
 
-def place_rows(opened: OpenedFrame, facts: PayloadFacts, readings: Readings) -> PlacedRows:
+def place_rows(
+    opened: OpenedFrame, facts: PayloadFacts, readings: Readings, reason: Int64Column
+) -> PlacedRows:
     """Work out when rows arrived and under which time they count.
 
     A live row arrived with its frame. An imported row arrived when its importer says; where it does not
@@ -103,4 +108,5 @@ def place_rows(opened: OpenedFrame, facts: PayloadFacts, readings: Readings) -> 
         time_flag,
     )
     received = np.where(arrived == INT_MISSING, opened.frame.received_time_ms, arrived)
-    return PlacedRows(received, time_ms, time_flag, facts.is_repeated[readings.payload_row])
+    is_repeated = facts.is_repeated[readings.payload_row]
+    return PlacedRows(received, time_ms, time_flag, is_repeated, reason)

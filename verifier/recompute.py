@@ -46,6 +46,8 @@ def _answers(state: State, asked: State) -> dict[str, Any]:
         "gaps in sequences": state.windows.gap_count(),
         "days with usage": _days(state),
     }
+    for name, array in state.unnumbered.export().items():
+        answers[f"rows without a sequence, {name}"] = array.tobytes()
     for row in state.verdicts(asked.time_max_ms):
         answers[f"verdict {row.site_code} {row.operator} {row.technology}"] = row
     for day in _days(asked):

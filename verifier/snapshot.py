@@ -29,7 +29,7 @@ from phusong.verifier.state import State, new_state
 from phusong.verifier.tallies import RouteKey, Tallies
 
 NAME = "state.snapshot"
-PARTS = ("coverage", "quota", "windows", "cells")
+PARTS = ("coverage", "quota", "windows", "unnumbered", "cells")
 
 
 def is_complete(state: State) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from phusong.kernels.admission import refuse_rows
 from phusong.kernels.columns import (
     INT_MISSING,
     CellReports,
@@ -21,9 +20,7 @@ from phusong.kernels.days import ict_day
 from phusong.kernels.frame import PayloadKind, Route
 from phusong.kernels.reject import TAKEN, Reject
 from phusong.kernels.route_names import NAMELESS_KINDS, refusal_of_route
-from phusong.kernels.screen_cells import screen_cells
-from phusong.kernels.screen_signal import screen_signal
-from phusong.kernels.screen_usage import screen_usage
+from phusong.kernels.unnumbered import Arrival, UnnumberedRows
 from phusong.kernels.windows import SequenceWindows
 from phusong.v1.enforcement_pb2 import Decision
 from phusong.v1.ingest_pb2 import RowKind
@@ -32,10 +29,18 @@ from phusong.verifier.coverage.cells import CellState
 from phusong.verifier.coverage.records import SiteVerdict
 from phusong.verifier.coverage.state import CoverageState
 from phusong.verifier.journal import Position, StoredFrame
-from phusong.verifier.judging import judge_payloads
+from phusong.verifier.judging import judge_payloads, screened
 from phusong.verifier.names import Names
 from phusong.verifier.opened import OpenedFrame, open_frame
-from phusong.verifier.placing import Horizon, PayloadFacts, PlacedRows, Readings, rows_within
+from phusong.verifier.placing import (
+    Horizon,
+    PayloadFacts,
+    PlacedRows,
+    Readings,
+    place_rows,
+    readable_rows,
+    rows_within,
+)
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.quota.state import QuotaState
 from phusong.verifier.registry.entries import RegistryHistory
@@ -71,6 +76,7 @@ class State:
     operators: Names = field(default_factory=Names)
     sources: Names = field(default_factory=Names)
     windows: SequenceWindows = field(default_factory=SequenceWindows)
+    unnumbered: UnnumberedRows = field(default_factory=UnnumberedRows)
     cells: CellState = field(default_factory=CellState)
     tallies: Tallies = field(default_factory=Tallies)
     time_max_ms: int = 0  # the latest time any row counts under
@@ -132,11 +138,9 @@ class State:
         readings, placed = self._rows_in_horizon(opened, facts, opened.decoded.signal)
         if not len(readings.row):
             return no_refusals()
-        reason = np.zeros(len(readings.row), np.int64)
-        screen_signal(readings, reason)
-        refuse_rows(readings, facts.bound, facts.bounds, reason)
+        reason = placed.reason
         reason[(reason == TAKEN) & (placed.time_flag != 0)] = Reject.CLOCK_FAR
-        # A repeated batch is neither evidence nor refused.
+        # What came before is neither evidence nor refused.
         judged = np.where(placed.is_repeated, INT_MISSING, reason)
         self.coverage.add(
             readings, placed.time_ms, facts.operator[readings.payload_row], self.operators, judged
@@ -148,9 +152,7 @@ class State:
         readings, placed = self._rows_in_horizon(opened, facts, opened.decoded.usage)
         if not len(readings.row):
             return no_refusals()
-        reason = np.zeros(len(readings.row), np.int64)
-        screen_usage(readings, facts.has_sequence[readings.payload_row], reason)
-        refuse_rows(readings, facts.bound, facts.bounds, reason)
+        reason = placed.reason
         self.quota.add(
             readings,
             placed.time_ms,
@@ -167,9 +169,7 @@ class State:
         reports, placed = self._rows_in_horizon(opened, facts, opened.decoded.cells)
         if not len(reports.row):
             return no_refusals()
-        reason = np.zeros(len(reports.row), np.int64)
-        screen_cells(reports, reason)
-        refuse_rows(reports, facts.bound, facts.bounds, reason)
+        reason = placed.reason
         reason[(reason == TAKEN) & (placed.time_flag != 0)] = Reject.CLOCK_FAR
         judged = np.where(placed.is_repeated, INT_MISSING, reason)
         self.cells.add(reports, placed.time_ms, self.coverage.sites, judged)
@@ -179,7 +179,15 @@ class State:
     def _rows_in_horizon(
         self, opened: OpenedFrame, facts: PayloadFacts, readings: Readings
     ) -> tuple[Readings, PlacedRows]:
-        readings, placed, beyond_count = rows_within(opened, facts, readings, self.horizon)
+        readings = readable_rows(opened, readings)
+        placed = place_rows(opened, facts, readings, screened(readings, facts))
+        # Before the horizon is looked at: whether there was room for a row depends on all rows before it.
+        if not isinstance(readings, UsageReadings):
+            arrival = Arrival(opened.frame.received_time_ms, facts.source, facts.is_imported)
+            placed.is_repeated[:] |= self.unnumbered.mark_repeated(
+                opened.decoded, readings, arrival, placed.reason
+            )
+        readings, placed, beyond_count = rows_within(readings, placed, self.horizon)
         self.beyond_count += beyond_count
         if len(placed.time_ms):
             self.used = opened.frame.position

@@ -41,7 +41,7 @@ def warm_up(settings: QuotaSettings) -> None:
 
 
 def _batch() -> Batch:
-    batch = Batch(boot_epoch=1, sequence=1)
+    batch = Batch(boot_epoch=1)  # without a sequence: its rows are looked at most closely
     batch.signal_readings.append(
         SignalReading(
             device_key=1,
@@ -65,7 +65,13 @@ def _batch() -> Batch:
             )
         )
     batch.cell_reports.append(
-        CellReport(plmn="45204", cell_identity=1, observed_time_ms=TIME_MS, on_air=True)
+        CellReport(
+            plmn="45204",
+            cell_identity=1,
+            rat=Rat.RAT_LTE,
+            observed_time_ms=TIME_MS,
+            on_air=True,
+        )
     )
     return batch
 

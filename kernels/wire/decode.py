@@ -49,6 +49,7 @@ def decode_payloads(buffer: ByteColumn, offset: Int64Column, length: Int64Column
         SignalReadings(*_columns(arena, 0)),
         UsageReadings(*_columns(arena, 1)),
         CellReports(*_columns(arena, 2)),
+        buffer,
     )
 
 

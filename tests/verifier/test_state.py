@@ -100,7 +100,7 @@ def used_bytes(state: State) -> int:
 
 
 def arrays(state: State) -> dict[str, np.ndarray]:
-    parts = ("coverage", "quota", "windows", "cells")
+    parts = ("coverage", "quota", "windows", "unnumbered", "cells")
     return {f"{p}.{name}": a for p in parts for name, a in getattr(state, p).export().items()}
 
 
