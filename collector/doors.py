@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from phusong.collector.admission.doorkeeper import Doorkeeper
+from phusong.collector.admission.limits import DEFAULT_LIMITS, Limits
 from phusong.collector.broker.options import BrokerOptions
 from phusong.collector.broker.road import BrokerCounts, BrokerRoad
 from phusong.collector.counts import IntakeCounts
@@ -95,6 +96,7 @@ class DoorOptions:
     broker: BrokerOptions | None = None
     # Clients of this machine need no credential.
     open_loopback: bool = False
+    limits: Limits = DEFAULT_LIMITS
 
 
 class Doors:
@@ -104,7 +106,6 @@ class Doors:
         """Keep the options; entering opens."""
         self._options = options
         self._clock_ms = clock_ms
-        self.doorkeeper = Doorkeeper(is_loopback_open=options.open_loopback)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -113,6 +114,9 @@ class Doors:
         async with AsyncExitStack() as stack:
             opened = await stack.enter_async_context(open_intake(options.data, self._clock_ms))
             self._writer, self.intake, self.board = opened
+            self.doorkeeper = Doorkeeper(
+                self.intake.table, options.limits, is_loopback_open=options.open_loopback
+            )
             self._mqtt = await stack.enter_async_context(
                 MqttEndpoint(
                     self.intake, self.board, self.doorkeeper, options.host, options.mqtt_port

@@ -11,9 +11,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from phusong.collector.admission.doorkeeper import DoorCounts
 from phusong.collector.broker.road import BrokerCounts
 from phusong.collector.counts import IntakeCounts
-from phusong.dashboards.exposition_intake import broker_families, intake_families
+from phusong.dashboards.exposition_intake import broker_families, door_families, intake_families
 from phusong.kernels.frame import Transport
 from phusong.verifier.status import VerifierStatus
 
@@ -30,6 +31,7 @@ class Facts(NamedTuple):
     verifier_start_count: int
     status: VerifierStatus | None
     judged: VerifierStatus | None  # the last status that carried a judgement
+    doors: DoorCounts
     broker: BrokerCounts | None = None  # None: no broker is read
 
 
@@ -57,6 +59,7 @@ class Exposition(Collector):
         """Yield every family."""
         facts = self._source.facts()
         yield from _service_families(facts)
+        yield from door_families(facts.doors)
         yield from intake_families(facts.intake)
         if facts.broker is not None:
             yield from broker_families(facts.broker)

@@ -1,4 +1,4 @@
-"""The counters of the intake and of the broker road as metric families."""
+"""The counters of the doors, of the intake and of the broker road as metric families."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 
+from phusong.collector.admission.doorkeeper import DoorCounts
 from phusong.collector.broker.road import BrokerCounts
 from phusong.collector.counts import COMMIT_SECONDS_EDGES, IntakeCounts
 from phusong.kernels.frame import Transport
@@ -51,6 +52,26 @@ def intake_families(counts: IntakeCounts) -> Iterator[Metric]:
         "Payloads that wait for a commit.",
         value=counts.queue_payload_count,
     )
+
+
+def door_families(counts: DoorCounts) -> Iterator[Metric]:
+    """Yield who was not let in and who had to wait since the process started."""
+    refused = CounterMetricFamily(
+        "phusong_door_refused",
+        "Connections, calls and handshakes that were not let in, by reason.",
+        labels=["door", "reason"],
+    )
+    for (door, reason), count in counts.denied.items():
+        refused.add_metric([door, reason], count)
+    yield refused
+    held = CounterMetricFamily(
+        "phusong_door_held",
+        "Times a source was ahead of its rate: not read for a while, or told to come again.",
+        labels=["door"],
+    )
+    for door, count in counts.held.items():
+        held.add_metric([door], count)
+    yield held
 
 
 def broker_families(counts: BrokerCounts) -> Iterator[Metric]:

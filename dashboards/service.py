@@ -113,6 +113,7 @@ class Service:
             verifier_start_count=self.link.start_count,
             status=self.link.status,
             judged=self.link.judged,
+            doors=self._doors.doorkeeper.counts,
             broker=self._doors.broker_counts,
         )
 

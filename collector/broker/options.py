@@ -34,6 +34,8 @@ class BrokerOptions:
     tls_ca_file: Path | None = None  # None: no TLS
     tls_certificate_file: Path | None = None
     tls_key_file: Path | None = None
+    # "<operator>/<source>" of the register: what may come over this broker, "" where none is named.
+    credential: str = ""
 
     @property
     def filters(self) -> tuple[str, ...]:

@@ -186,7 +186,8 @@ class BrokerRoad:
     def _number(self, topic: str) -> int:
         number = self._number_of.get(topic)
         if number is None:
-            number = self._intake.table.number(route_of_topic(topic, Transport.MQTT_BROKER))
+            route = route_of_topic(topic, Transport.MQTT_BROKER, self._options.credential)
+            number = self._intake.table.number(route)
             if (
                 len(topic) <= TOPIC_LENGTH_MAX
             ):  # longer ones are nobody's, and there is no end of them

@@ -5,13 +5,15 @@ What a client does wrong ends its own connection with a reason and nothing else.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Protocol, cast
 
-from phusong.collector.admission.doorkeeper import Doorkeeper
+from phusong.collector.admission.doorkeeper import REVOKED, Doorkeeper, Guest
+from phusong.collector.admission.listener import Crowd
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.intake import Intake
 from phusong.collector.mqtt import codec
-from phusong.collector.mqtt.arrival import arrive
+from phusong.collector.mqtt.arrival import DOOR, arrive, peer_of
 from phusong.collector.mqtt.codec import (
     ConnectPacket,
     DisconnectPacket,
@@ -20,6 +22,7 @@ from phusong.collector.mqtt.codec import (
     packet_bytes,
 )
 from phusong.collector.mqtt.greeting import PACKET_MAX_BYTES, Refusal, accept
+from phusong.collector.mqtt.patience import Patience
 from phusong.collector.mqtt.publisher import Topics
 from phusong.collector.mqtt.reading_gate import Hold, ReadingGate
 from phusong.collector.mqtt.refused import Refused
@@ -29,15 +32,14 @@ from phusong.kernels.frame import PayloadKind, Route, Transport
 
 log = logging.getLogger(__name__)
 
-# A connection that says nothing costs a file descriptor.
-CONNECT_TIMEOUT_S = 10.0
-# The rule of MQTT 5, 3.1.2.10.
-KEEP_ALIVE_SHARE = 1.5
+# How long a client may take to read the goodbye.
+GOODBYE_TIMEOUT_S = 5.0
 # Before a client has named itself it gets no more of our memory than its names and a will need.
 CONNECT_MAX_BYTES = 65_536
 # Of a message that is too long to be taken: its topic and where its payload begins.
 OVERSIZED_KEPT_BYTES = 4096
 PUBLISH_TYPE = 3
+NO_CONNECT = "no CONNECT in time"
 
 
 class Endpoint(Protocol):
@@ -61,17 +63,23 @@ class Endpoint(Protocol):
 class Connection(asyncio.Protocol):
     """A client from its first byte to its last."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        """Wait for bytes."""
+    def __init__(
+        self, endpoint: Endpoint, on_lost: Callable[[], None], crowd: Crowd | None = None
+    ) -> None:
+        """Wait for bytes. `crowd` says why the client cannot stay; it is told when it has introduced itself."""
         self.client_id = ""
+        self.guest = Guest()
         self._endpoint = endpoint
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._session: Session | None = None
         self._gate: ReadingGate | None = None
         self._tail = Tail()
-        self._heard_s = self._loop.time()
+        self._on_lost = on_lost
+        self._crowd = crowd
+        self._patience: Patience | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._rate_timer: asyncio.TimerHandle | None = None
         self._is_closing = False
 
     @property
@@ -84,7 +92,8 @@ class Connection(asyncio.Protocol):
         # uvloop's transports are no subclasses of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
         self._gate = ReadingGate(self._transport)
-        self._timer = self._loop.call_later(CONNECT_TIMEOUT_S, self._close, "no CONNECT in time")
+        timeout_s = self._endpoint.doorkeeper.limits.hello_timeout_s
+        self._timer = self._loop.call_later(timeout_s, self._close, NO_CONNECT)
         self._endpoint.enter(self)
 
     def connection_lost(self, _: Exception | None) -> None:
@@ -92,19 +101,22 @@ class Connection(asyncio.Protocol):
         self._is_closing = True
         self._transport = None
         self._tail.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._rate_timer):
+            if timer is not None:
+                timer.cancel()
         if self._session is not None:
             self._session.close()
+            self._endpoint.doorkeeper.leave(self.guest, self._leave_revoked)
         self._endpoint.leave(self)
+        self._on_lost()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes as they come, cut anywhere."""
         if self._is_closing:
             return
-        self._heard_s = self._loop.time()
         whole = self._tail.joined(data)
         if whole is None:
+            self._note_heard(len(data), is_packet_new=False)
             return
         try:
             position = 0 if self._session is not None else self._read_first(whole)
@@ -113,6 +125,7 @@ class Connection(asyncio.Protocol):
                 if self._session.has_disconnected:
                     self._close("disconnected")
             self._keep_tail(whole, position)
+            self._note_heard(len(data), is_packet_new=position > 0)
             self._after_reading()
         except Refused as refused:
             self.end(refused.code, refused.reason)
@@ -122,12 +135,16 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client does not read: read nothing more from it either."""
         self._hold(Hold.ANSWERS_UNREAD)
+        if self._patience is not None:
+            self._patience.mark_unread(self._loop.time())
         if self._session is not None:
             self._session.pause(is_paused=True)
 
     def resume_writing(self) -> None:
         """The client reads again."""
         self._release(Hold.ANSWERS_UNREAD)
+        if self._patience is not None:
+            self._patience.mark_unread(None)
         if self._session is not None:
             self._session.pause(is_paused=False)
 
@@ -140,7 +157,7 @@ class Connection(asyncio.Protocol):
         if self._session is not None:
             self._session.flush()
             self._transport.write(DisconnectPacket(reason_code=code, reason_str=reason).write())
-        self._transport.close()
+        self._close_soon()
 
     def abort(self) -> None:
         """Close at once, whatever is still to be written."""
@@ -164,34 +181,44 @@ class Connection(asyncio.Protocol):
                 return len(data)
             return 0
         assert self._transport is not None
-        peer_address = self._transport.get_extra_info("peername")[0]
-        arrival = arrive(view[:size], peer_address, self._endpoint.doorkeeper)
+        arrival = arrive(
+            view[:size],
+            peer_of(self._transport),
+            self._endpoint.doorkeeper,
+            self._leave_revoked,
+            self._crowd,
+        )
         if isinstance(arrival, Refusal):
             self._write(arrival.answer)
             self._close(arrival.reason)
             return len(data)
-        connect = arrival.connect
-        client_id = connect.client_id or self._endpoint.assigned_client_id()
-        self._write(accept(connect, client_id))
-        self._enter(connect, client_id)
+        self._enter(arrival.connect, arrival.guest)
         return size
 
-    def _enter(self, connect: ConnectPacket, client_id: str) -> None:
-        self.client_id = client_id
+    def _enter(self, connect: ConnectPacket, guest: Guest) -> None:
+        self.guest = guest
+        self.client_id = connect.client_id or self._endpoint.assigned_client_id()
+        limits = self._endpoint.doorkeeper.limits
+        keep_alive_s = min(connect.keep_alive or limits.keep_alive_max_s, limits.keep_alive_max_s)
+        self._write(accept(connect, self.client_id, keep_alive_s))
+        self._patience = Patience(keep_alive_s, limits.packet_timeout_s, self._loop.time())
         self._session = Session(
             self._endpoint.intake,
             self._endpoint.board,
             self._endpoint.topics,
             connect,
+            guest,
             write=self._write,
             on_failure=lambda refused: self.end(refused.code, refused.reason),
         )
         self._endpoint.enter(self)
         assert self._timer is not None
         self._timer.cancel()
-        self._timer = None
-        if connect.keep_alive:
-            self._check_alive()
+        self._look(self._patience)
+
+    def _leave_revoked(self) -> None:
+        self._endpoint.doorkeeper.deny(DOOR, "revoked", self.guest.address)
+        self.end(DisconnectReasonCode.NOT_AUTHORIZED, REVOKED)
 
     def _keep_tail(self, data: bytes, position: int) -> None:
         """Keep the start of a packet, or refuse it by its length before the rest is taken in."""
@@ -210,7 +237,7 @@ class Connection(asyncio.Protocol):
         """Journal how a message began that is too long to be taken, so that somebody can find who sent it."""
         if self._session is None or start[0] >> 4 != PUBLISH_TYPE:
             return
-        route = Route("", "", "", Transport.MQTT, PayloadKind.OVERSIZED)
+        route = Route("", "", self.guest.principal, Transport.MQTT, PayloadKind.OVERSIZED)
         kept = self._endpoint.intake.send(route, start)
         # Nobody waits for it; if the journal failed, the service hears of it by the intake.
         kept.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -222,28 +249,47 @@ class Connection(asyncio.Protocol):
             self._hold(Hold.INTAKE_FULL)
             intake.call_when_roomy(lambda: self._release(Hold.INTAKE_FULL))
 
+    def _note_heard(self, byte_count: int, *, is_packet_new: bool) -> None:
+        """Book what came, and stop reading while the client's source is ahead of its rate."""
+        if self._session is None or self._patience is None:
+            return
+        self._patience.hear(
+            self._loop.time(), is_inside_packet=bool(self._tail), is_packet_new=is_packet_new
+        )
+        wait_s = self._endpoint.doorkeeper.spend(
+            DOOR, self.guest, byte_count, self._session.taken_payload_count()
+        )
+        if wait_s and not self._is_closing:
+            self._hold(Hold.AHEAD_OF_RATE)
+            if self._rate_timer is not None:
+                self._rate_timer.cancel()
+            self._rate_timer = self._loop.call_later(wait_s, self._release, Hold.AHEAD_OF_RATE)
+
     def _holds(self, why: Hold) -> bool:
         return self._gate is not None and self._gate.holds(why)
 
     def _hold(self, why: Hold) -> None:
         if self._gate is not None:
             self._gate.hold(why)
+        if self._patience is not None and why is not Hold.ANSWERS_UNREAD:
+            self._patience.hold(self._loop.time(), is_held=True)
 
     def _release(self, why: Hold) -> None:
-        if self._gate is not None:
-            self._gate.release(why)
+        if self._gate is None:
+            return
+        self._gate.release(why)
+        if self._patience is not None:
+            self._patience.hold(self._loop.time(), is_held=self._gate.is_held)
 
-    def _check_alive(self) -> None:
-        """End a connection that was silent for one and a half keep-alives."""
-        assert self._session is not None
-        limit_s = self._session.connect.keep_alive * KEEP_ALIVE_SHARE
-        silent_s = self._loop.time() - self._heard_s
-        if self._holds(Hold.INTAKE_FULL):
-            silent_s = 0.0  # it is us who do not listen
-        if silent_s >= limit_s:
-            self.end(DisconnectReasonCode.KEEP_ALIVE_TIMEOUT, f"silent for {silent_s:.1f} s")
-        else:
-            self._timer = self._loop.call_later(limit_s - silent_s, self._check_alive)
+    def _look(self, patience: Patience) -> None:
+        """End the connection of a client that takes too long for something, or look again later."""
+        overdue = patience.overdue(self._loop.time())
+        if overdue is None:
+            self._timer = self._loop.call_later(patience.look_again_s, self._look, patience)
+            return
+        self.end(overdue.code, overdue.reason)
+        if overdue.is_deaf:
+            self.abort()
 
     def _write(self, packet: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -254,4 +300,16 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self._is_closing:
             self._is_closing = True
             log.info("mqtt client %r: %s", self.client_id, reason)
-            self._transport.close()
+            if reason == NO_CONNECT:
+                self._endpoint.doorkeeper.deny(
+                    DOOR, "hello_timeout", peer_of(self._transport).address
+                )
+            self._close_soon()
+
+    def _close_soon(self) -> None:
+        """Close after what is already written, or without that when the client does not read it."""
+        assert self._transport is not None
+        self._transport.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(GOODBYE_TIMEOUT_S, self._transport.abort)

@@ -2,23 +2,18 @@
 
 import asyncio
 import itertools
-import logging
 import secrets
 from contextlib import suppress
 from typing import Self
 
 from phusong.collector.admission.doorkeeper import Doorkeeper
+from phusong.collector.admission.listener import Listener, listening_sockets
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.intake import Intake
+from phusong.collector.mqtt.arrival import DOOR
 from phusong.collector.mqtt.codec import DisconnectReasonCode
 from phusong.collector.mqtt.connection import Connection
 from phusong.collector.mqtt.publisher import Topics
-
-log = logging.getLogger(__name__)
-
-# Each takes a file descriptor and a few KiB; the usual limit of descriptors is the nearer one.
-CONNECTION_COUNT_MAX = 50_000
-BACKLOG_COUNT = 1024
 
 # How long what was accepted may take to be committed and acknowledged when the door closes.
 DRAIN_TIMEOUT_S = 10.0
@@ -41,25 +36,29 @@ class MqttEndpoint:
         self.host = host
         self.port = port
         self._connections: set[Connection] = set()
-        self._client_of: dict[str, Connection] = {}
+        # Of a principal and a client id: nobody ends a session of somebody else's by guessing its id.
+        self._client_of: dict[tuple[str, str], Connection] = {}
         self._assigned = itertools.count(1)
         self._run = secrets.token_hex(4)
-        self._server: asyncio.Server | None = None
         self._empty = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Listen. Raises OSError when the port is taken."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Connection(self), self.host, self.port, backlog=BACKLOG_COUNT
+        self._listener = Listener(
+            DOOR,
+            listening_sockets(self.host, self.port),
+            lambda on_lost, crowd: Connection(self, on_lost, crowd),
+            self.doorkeeper.limits,
+            tls=lambda: None,
+            deny=self.doorkeeper.deny,
         )
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = self._listener.port
+        await self._listener.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Take nothing more, acknowledge what was taken, say goodbye."""
-        assert self._server is not None
-        self._server.close()
+        await self._listener.__aexit__()
         for connection in tuple(self._connections):
             connection.hold_for_good()
         await self._drained()
@@ -78,15 +77,12 @@ class MqttEndpoint:
 
     def enter(self, connection: Connection) -> None:
         """Register a connection; once it has a client id, end the session of another with the same id."""
-        if len(self._connections) >= CONNECTION_COUNT_MAX and connection not in self._connections:
-            log.warning("mqtt: more than %d connections", CONNECTION_COUNT_MAX)
-            connection.abort()
-            return
         self._connections.add(connection)
         if not connection.client_id:
             return
-        other = self._client_of.get(connection.client_id)
-        self._client_of[connection.client_id] = connection
+        name = (connection.guest.principal, connection.client_id)
+        other = self._client_of.get(name)
+        self._client_of[name] = connection
         if other is not None:
             other.end(DisconnectReasonCode.SESSION_TAKEN_OVER, "the same client id connected again")
 
@@ -95,8 +91,9 @@ class MqttEndpoint:
         self._connections.discard(connection)
         if not self._connections:
             self._empty.set()
-        if self._client_of.get(connection.client_id) is connection:
-            del self._client_of[connection.client_id]
+        name = (connection.guest.principal, connection.client_id)
+        if self._client_of.get(name) is connection:
+            del self._client_of[name]
 
     def assigned_client_id(self) -> str:
         """Return a client id nobody has."""

@@ -83,25 +83,32 @@ def refuse(code: ConnAckReasonCode, reason: str, packet_max_bytes: int | None = 
     return Refusal(reason, answer)
 
 
-def accept(connect: ConnectPacket, assigned_client_id: str) -> bytes:
-    """Return the CONNACK of a client that is taken; one without an id of its own gets `assigned_client_id`."""
+def accept(connect: ConnectPacket, assigned_client_id: str, keep_alive_s: int) -> bytes:
+    """Return the CONNACK of a client that is taken; one without an id of its own gets `assigned_client_id`.
+
+    A keep-alive that is not the client's own is imposed on it.
+    """
     notes: list[tuple[str, str]] = []
     if connect.will is not None:
         notes.append(("note", "the will is ignored: this is an ingest endpoint, not a broker"))
     if connect.session_expiry_interval:
         notes.append(("note", "no session is kept: what was not acknowledged must be sent again"))
-    answer = _connack(connect, assigned_client_id, notes)
+    answer = _connack(connect, assigned_client_id, keep_alive_s, notes)
     if connect.max_packet_size is not None and len(answer) > connect.max_packet_size:
-        answer = _connack(connect, assigned_client_id, [])
+        answer = _connack(connect, assigned_client_id, keep_alive_s, [])
     return answer
 
 
 def _connack(
-    connect: ConnectPacket, assigned_client_id: str, notes: list[tuple[str, str]]
+    connect: ConnectPacket,
+    assigned_client_id: str,
+    keep_alive_s: int,
+    notes: list[tuple[str, str]],
 ) -> bytes:
     return ConnAckPacket(
         session_expiry_interval=0,
         assigned_client_id=None if connect.client_id else assigned_client_id,
+        server_keep_alive=None if keep_alive_s == connect.keep_alive else keep_alive_s,
         receive_max=RECEIVE_MAX,
         topic_alias_max=0,
         max_qos=QoS.AT_LEAST_ONCE,

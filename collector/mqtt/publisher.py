@@ -42,16 +42,20 @@ class Topics:
         """Start with none met."""
         # The loop reads one chunk at a time, so one is enough for all connections.
         self.found = new_publishes(RUN_COUNT_MAX)
-        self._number_of: dict[bytes, int] = {}
+        self._numbers: dict[str, dict[bytes, int]] = {}
         self._table = table
 
-    def number_of(self, topic: bytes) -> int:
-        """Return the route number of a topic. Raises Malformed, Refused."""
-        number = self._number_of.get(topic)
+    def numbers(self, principal: str) -> dict[bytes, int]:
+        """Return the route numbers of the topics that a principal published on so far."""
+        return self._numbers.setdefault(principal, {})
+
+    def number(self, topic: bytes, principal: str) -> int:
+        """Return the route number of a topic that a principal publishes on. Raises Malformed, Refused."""
+        number = self.numbers(principal).get(topic)
         if number is None:
             try:
-                route = route_of_topic(topic.decode(), Transport.MQTT)
-                number = self._number_of[topic] = self._table.number(route)
+                route = route_of_topic(topic.decode(), Transport.MQTT, principal)
+                number = self.numbers(principal)[topic] = self._table.number(route)
             except UnicodeDecodeError as error:
                 raise Malformed("a topic is not UTF-8") from error
             except TooManyRoutes as error:
@@ -72,13 +76,17 @@ class Publisher:
         intake: Intake,
         topics: Topics,
         connect: ConnectPacket,
+        principal: str,
         write: Callable[[bytes], None],
     ) -> None:
         """Start with nothing in flight."""
         self.unacknowledged_count = 0
+        self.payload_count = 0  # taken since the session asked last
         self.operator = ""  # of the first topic of ours the client published on
         self._intake = intake
         self._topics = topics
+        self._principal = principal
+        self._number_of = topics.numbers(principal)
         self._with_reason = connect.request_problem_info
         self._packet_max_bytes = connect.max_packet_size
         self._write = write
@@ -127,7 +135,7 @@ class Publisher:
         if packet.duplicate and packet.qos == QoS.AT_MOST_ONCE:
             raise Malformed("a QoS 0 message cannot be sent again")
         packet_id = np.array([packet.packet_id or 0], np.int64)
-        number = self._topics.number_of(packet.topic.encode())
+        number = self._number(packet.topic.encode())
         complete = partial(self._complete, packet_id)
         self._offer(Parcel.of_one(number, packet.payload, complete), packet_id)
 
@@ -142,8 +150,11 @@ class Publisher:
         places = zip(
             found.topic_offset[firsts].tolist(), found.topic_length[firsts].tolist(), strict=True
         )
-        numbers = [self._topics.number_of(data[offset : offset + n]) for offset, n in places]
+        numbers = [self._number(data[offset : offset + n]) for offset, n in places]
         return np.array(numbers, np.int64)[found.topic_run]
+
+    def _number(self, topic: bytes) -> int:
+        return self._number_of.get(topic) or self._topics.number(topic, self._principal)
 
     def _offer(self, parcel: Parcel, packet_id: Int64Column) -> None:
         if not self.operator:
@@ -152,6 +163,7 @@ class Publisher:
             self._intake.offer(parcel)
         except JournalFailed as error:
             raise Refused(DisconnectReasonCode.UNSPECIFIED_ERROR, str(error)) from error
+        self.payload_count += len(packet_id)
         self.unacknowledged_count += int(np.count_nonzero(packet_id))
         if self.unacknowledged_count > RECEIVE_MAX:
             raise Refused(

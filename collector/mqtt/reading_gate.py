@@ -8,6 +8,7 @@ class Hold(Enum):
     """Why a connection is not read."""
 
     INTAKE_FULL = auto()
+    AHEAD_OF_RATE = auto()  # of its source
     ANSWERS_UNREAD = auto()  # the client does not read what we wrote
     CLOSING = auto()
 
@@ -19,6 +20,11 @@ class ReadingGate:
         """Start open."""
         self._transport = transport
         self._holds: set[Hold] = set()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is us who do not read, and not the client who does not."""
+        return bool(self._holds - {Hold.ANSWERS_UNREAD})
 
     def holds(self, why: Hold) -> bool:
         """Tell whether this is a reason why nothing is read."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from phusong.collector.admission.doorkeeper import Guest
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.intake import Intake
 from phusong.collector.mqtt import codec
@@ -24,6 +25,7 @@ class Session:
         board: DecisionBoard,
         topics: Topics,
         connect: ConnectPacket,
+        guest: Guest,
         *,
         write: Callable[[bytes], None],
         on_failure: Callable[[Refused], None],
@@ -33,7 +35,8 @@ class Session:
         self.has_disconnected = False
         self._write = write
         self._on_failure = on_failure
-        self._publisher = Publisher(intake, topics, connect, write)
+        self._guest = guest
+        self._publisher = Publisher(intake, topics, connect, guest.principal, write)
         self._subscriber = Subscriber(board, connect, write)
 
     @property
@@ -61,6 +64,11 @@ class Session:
             else:
                 self._take(packet)
         return position
+
+    def taken_payload_count(self) -> int:
+        """Return how many messages were taken since this was asked last."""
+        count, self._publisher.payload_count = self._publisher.payload_count, 0
+        return count
 
     def flush(self) -> None:
         """Write the acknowledgements that wait."""
@@ -98,8 +106,9 @@ class Session:
                 )
 
     def _operator(self) -> str:
-        """Return the operator a client without credentials named itself for, "" when it has named none.
+        """Return whose decisions a client may read: those of its credential's operator.
 
-        Its user name, else that of the first topic it published on.
+        Without a credential, those it named itself for: its user name, else that of the first topic it published on,
+        "" when it has named none.
         """
-        return self.connect.username or self._publisher.operator
+        return self._guest.operator or self.connect.username or self._publisher.operator

@@ -24,7 +24,10 @@ from phusong.collector.topics import decisions_topic, operator_of_decisions
 # now on are sent.
 AFTER_POSITION = "after_position"
 POSITION_DIGIT_COUNT_MAX = 18
-NOT_YOURS = "subscribe to phusong/v1/<operator>/decisions of one operator: the one you named as user name or by a topic"
+NOT_YOURS = (
+    "subscribe to phusong/v1/<operator>/decisions of one operator: that of your credential, or without one that which"
+    " you named as user name or by a topic"
+)
 
 
 class Subscriber:

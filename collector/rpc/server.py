@@ -1,12 +1,11 @@
 """The gRPC door: batches in, decisions out. Payloads are passed on as bytes, never parsed into objects here."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from typing import Any, NoReturn, Self
-from urllib.parse import unquote
 
 import grpc
-import numpy as np
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.code_pb2 import RESOURCE_EXHAUSTED
@@ -16,22 +15,20 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from phusong.collector.admission.doorkeeper import (
+    REVOKED,
     Denial,
     Doorkeeper,
     Guest,
-    Shown,
     denial_text,
 )
 from phusong.collector.decisions import DecisionBoard, DecisionsForgotten
 from phusong.collector.intake import RETRY_MS, Intake, Overloaded
 from phusong.collector.journal.writer import JournalFailed
 from phusong.collector.routes import TooManyRoutes
-from phusong.collector.topics import route_of_names
-from phusong.kernels.batch_names import batch_names
-from phusong.kernels.frame import PayloadKind, Route, Transport
-from phusong.kernels.reject import TAKEN
+from phusong.collector.rpc.calls import route_of_payload, shown
+from phusong.kernels.frame import Transport
 from phusong.kernels.route_names import is_slug
-from phusong.kernels.wire.decode import PAYLOAD_MAX_BYTES, decode_payloads
+from phusong.kernels.wire.decode import PAYLOAD_MAX_BYTES
 from phusong.v1.enforcement_pb2 import AcknowledgeRequest, AcknowledgeResponse, WatchRequest
 from phusong.v1.ingest_pb2 import Receipt
 
@@ -44,6 +41,8 @@ MESSAGE_MAX_BYTES = 4 * PAYLOAD_MAX_BYTES
 
 # Batches of one stream that wait for their commit; HTTP/2 flow control holds back the rest.
 STREAM_IN_FLIGHT_MAX = 256
+
+NOT_YOURS = "only the decisions of the operator of your credential can be watched and acknowledged"
 
 # What is still on its way when the door closes is given this long.
 GRACE_S = 5.0
@@ -63,7 +62,8 @@ class GrpcServer:
         self._intake = intake
         self._board = board
         self._doorkeeper = doorkeeper
-        self._is_stopping = asyncio.Event()
+        self._is_stopping = False
+        self._watches: set[asyncio.Event] = set()  # each ends one
         self._tasks: set[asyncio.Future[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -92,7 +92,9 @@ class GrpcServer:
     async def __aexit__(self, *_: object) -> None:
         """Take nothing more and answer what was taken."""
         self._intake.failure.remove_done_callback(self._say_unhealthy)
-        self._is_stopping.set()
+        self._is_stopping = True
+        for ended in self._watches:
+            ended.set()
         await self._health.enter_graceful_shutdown()
         await self._server.stop(GRACE_S)
 
@@ -124,17 +126,33 @@ class GrpcServer:
             },
         )
 
-    async def _admit(self, context: Context) -> Guest:
-        """Return who calls, or end the call."""
-        guest = self._doorkeeper.admit("grpc", _shown(context))
+    async def _admit(self, context: Context, operator: str | None = None) -> Guest:
+        """Return who calls, or end the call; also when it asks for an `operator` that is not its own."""
+        guest = self._doorkeeper.admit("grpc", shown(context))
         if isinstance(guest, Denial):
             await _abort(context, grpc.StatusCode.UNAUTHENTICATED, denial_text("grpc", guest))
+        if operator is not None and guest.operator not in ("", operator):
+            self._doorkeeper.deny("grpc", "other_operator", guest.address)
+            await _abort(context, grpc.StatusCode.PERMISSION_DENIED, NOT_YOURS)
         return guest
 
+    async def _spend(self, context: Context, guest: Guest, payload: bytes) -> None:
+        """Book a payload on its source's account, or end the call while that is overdrawn."""
+        wait_s = self._doorkeeper.spend("grpc", guest, 0, 0)
+        if wait_s:
+            message = "this source is ahead of its rate (limits.…_per_s_per_source)"
+            await _abort_overloaded(context, math.ceil(wait_s * 1000), message)
+        self._doorkeeper.spend("grpc", guest, len(payload), 1)
+
+    async def _abort_revoked(self, context: Context, guest: Guest) -> NoReturn:
+        self._doorkeeper.deny("grpc", "revoked", guest.address)
+        await _abort(context, grpc.StatusCode.UNAUTHENTICATED, REVOKED)
+
     async def _export(self, payload: bytes, context: Context) -> Receipt:
-        await self._admit(context)
+        guest = await self._admit(context)
+        await self._spend(context, guest, payload)
         try:
-            return await self._intake.submit(_route(payload), payload)
+            return await self._intake.submit(route_of_payload(payload, guest.principal), payload)
         except Overloaded as error:
             await _abort_overloaded(context, error.retry_ms)
         except JournalFailed as error:
@@ -143,13 +161,17 @@ class GrpcServer:
     async def _export_stream(
         self, payloads: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[Receipt]:
-        await self._admit(context)
+        guest = await self._admit(context)
         waiting: asyncio.Queue[asyncio.Future[Receipt] | None] = asyncio.Queue(STREAM_IN_FLIGHT_MAX)
-        reader = asyncio.create_task(self._read_stream(payloads, waiting))
+        reader = asyncio.create_task(self._read_stream(payloads, guest, waiting))
         try:
-            while receipt := await waiting.get():
-                yield await receipt
-            await reader  # raises what ended it
+            with self._doorkeeper.visit(guest, reader.cancel):
+                while receipt := await waiting.get():
+                    yield await receipt
+                await asyncio.wait({reader})
+            if reader.cancelled():
+                await self._abort_revoked(context, guest)
+            reader.result()  # raises what ended it
         except TooManyRoutes:
             await _abort_overloaded(context, RETRY_MS)
         except JournalFailed as error:
@@ -160,41 +182,52 @@ class GrpcServer:
     async def _read_stream(
         self,
         payloads: AsyncIterator[bytes],
+        guest: Guest,
         waiting: "asyncio.Queue[asyncio.Future[Receipt] | None]",
     ) -> None:
         try:
             async for payload in payloads:
                 await self._intake.room()
-                await waiting.put(self._intake.send(_route(payload), payload))
+                route = route_of_payload(payload, guest.principal)
+                await waiting.put(self._intake.send(route, payload))
+                # Flow control holds back a stream that is ahead of its rate; nothing of it is lost.
+                await asyncio.sleep(self._doorkeeper.spend("grpc", guest, len(payload), 1))
         finally:
             await waiting.put(None)
 
     async def _watch(self, request: WatchRequest, context: Context) -> AsyncIterator[bytes]:
-        await self._admit(context)
+        guest = await self._admit(context, request.operator)
         if not is_slug(request.operator) or request.after_position < 0:
             await context.abort(
                 grpc.StatusCode.INVALID_ARGUMENT,
                 "operator is 1 to 64 of [a-z0-9._-], after_position 0 or more",
             )
+        ended = asyncio.Event()
+        self._watches.add(ended)
         try:
-            async for payload in self._board.watch(
-                request.operator, request.after_position, self._is_stopping
-            ):
-                yield payload
+            with self._doorkeeper.visit(guest, ended.set):
+                async for payload in self._board.watch(
+                    request.operator, request.after_position, ended
+                ):
+                    yield payload
         except DecisionsForgotten as error:
             await context.abort(grpc.StatusCode.OUT_OF_RANGE, str(error))
+        finally:
+            self._watches.discard(ended)
+        if not self._is_stopping:
+            await self._abort_revoked(context, guest)
         await context.abort(grpc.StatusCode.UNAVAILABLE, "the service is stopping")
 
     async def _acknowledge(
         self, request: AcknowledgeRequest, context: Context
     ) -> AcknowledgeResponse:
-        await self._admit(context)
+        guest = await self._admit(context, request.operator)
         if not is_slug(request.operator):
             await context.abort(
                 grpc.StatusCode.INVALID_ARGUMENT, "operator is 1 to 64 of [a-z0-9._-]"
             )
         try:
-            count = await self._board.acknowledge(request, Transport.GRPC)
+            count = await self._board.acknowledge(request, Transport.GRPC, guest.principal)
         except Overloaded as error:
             await _abort_overloaded(context, error.retry_ms)
         except JournalFailed as error:
@@ -210,49 +243,20 @@ class GrpcServer:
             task.add_done_callback(self._tasks.discard)
 
 
-def _shown(context: Context) -> Shown:
-    token = ""
-    for key, value in context.invocation_metadata() or ():
-        scheme, _, rest = value.partition(" ") if key == "authorization" else ("", "", "")
-        if scheme.lower() == "bearer":
-            token = rest.strip()
-    return Shown(_peer_address(context.peer()), token)
-
-
-def _peer_address(peer: str) -> str:
-    """Return the address in what gRPC calls a peer: ipv4:127.0.0.1:5000 or ipv6:%5B::1%5D:5000."""
-    _, _, rest = unquote(peer).partition(":")
-    return rest.rpartition(":")[0].strip("[]")
-
-
-def _route(payload: bytes) -> Route:
-    names = batch_names(payload)
-    route = route_of_names(names.operator, names.source, Transport.GRPC)
-    if route.kind == PayloadKind.UNREADABLE and _refusal_of(payload) != TAKEN:
-        # Nobody's batch because it cannot be read at all: that is the reason worth telling, and the names are junk.
-        return Route("", "", "", Transport.GRPC, PayloadKind.BATCH)
-    return route
-
-
-def _refusal_of(payload: bytes) -> int:
-    """Return why a payload as a whole cannot be read, TAKEN when it can."""
-    buffer = np.frombuffer(bytearray(payload), np.uint8)
-    offset, length = np.zeros(1, np.int64), np.array([len(payload)], np.int64)
-    return int(decode_payloads(buffer, offset, length).payloads.reject[0])
-
-
 async def _abort(context: Context, code: Any, message: str) -> NoReturn:
     await context.abort(code, message)
     raise AssertionError("abort raises")
 
 
-async def _abort_overloaded(context: Context, retry_ms: int) -> NoReturn:
+async def _abort_overloaded(
+    context: Context, retry_ms: int, why: str = "the intake is full"
+) -> NoReturn:
     """End a call as google.rpc says: not taken, and when to come again."""
     detail = AnyMessage()
     delay = Duration()
     delay.FromMilliseconds(retry_ms)
     detail.Pack(RetryInfo(retry_delay=delay))
-    message = f"the intake is full; send again in {retry_ms} ms"
+    message = f"{why}; send again in {retry_ms} ms"
     status = Status(code=RESOURCE_EXHAUSTED, message=message, details=[detail])
     await context.abort(
         grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -35,6 +35,11 @@ class BrokerTable(BaseModel):
         pattern=r"^[^/+#]*$",
         description="Share the messages with the other collectors of this group; empty: all of them are ours.",
     )
+    credential: str = Field(
+        "",
+        pattern=r"^([a-z0-9._-]{1,64}/[a-z0-9._-]{1,64})?$",
+        description="<operator>/<source> of the register of sources: its row bounds what comes over this broker.",
+    )
     username: str = Field("", description="Empty: anonymous.")
     password_file: Path | None = Field(None, description="The password alone, on one line.")
     receive_max: int = Field(

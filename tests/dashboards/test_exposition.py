@@ -7,6 +7,7 @@ from pathlib import Path
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text_format
 
+from phusong.collector.admission.doorkeeper import DoorCounts
 from phusong.collector.broker.road import BrokerCounts
 from phusong.collector.counts import COMMIT_SECONDS_EDGES, IntakeCounts, Origin, OriginCounts
 from phusong.dashboards.exposition import Exposition, Facts
@@ -43,7 +44,8 @@ def facts() -> Facts:
         acknowledged_count=8,
         refused_subscription_count=0,
     )
-    return Facts("0.1.0", 4_000, 9, 4096, 3, intake, 1, status, status, broker)
+    doors = DoorCounts({("mqtt", "no_credential"): 2}, {"grpc": 1})
+    return Facts("0.1.0", 4_000, 9, 4096, 3, intake, 1, status, status, doors, broker)
 
 
 class Fixed:

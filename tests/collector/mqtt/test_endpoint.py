@@ -1,6 +1,7 @@
 """What a client that keeps or breaks the rules is told."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from batches import TOPIC, usage_payload
@@ -25,7 +26,7 @@ from mqtt5 import (
 from mqtt_peer import Peer, publish
 
 import phusong.collector.intake as intake_module
-import phusong.collector.mqtt.connection as connection_module
+import phusong.collector.mqtt.patience as patience_module
 import phusong.collector.mqtt.publisher as publisher_module
 from phusong.collector.doors import DoorOptions, Doors
 from phusong.collector.mqtt.greeting import PACKET_MAX_BYTES, RECEIVE_MAX
@@ -271,8 +272,8 @@ async def test_the_same_client_id_takes_the_session_over(doors):
 
 
 async def test_silence_before_connect_and_beyond_keep_alive_is_ended(doors, monkeypatch):
-    monkeypatch.setattr(connection_module, "CONNECT_TIMEOUT_S", 0.02)
-    monkeypatch.setattr(connection_module, "KEEP_ALIVE_SHARE", 0.05)
+    doors.doorkeeper.limits = replace(doors.doorkeeper.limits, hello_timeout_s=0.02)
+    monkeypatch.setattr(patience_module, "KEEP_ALIVE_SHARE", 0.05)
     silent = await Peer.dial(doors.mqtt_port)
     peer = await Peer.connected(doors.mqtt_port, keep_alive=1)
 

@@ -1,9 +1,15 @@
 """What a gRPC client is told at the door that may not come in."""
 
+import asyncio
+from dataclasses import replace
+
 import grpc
 import pytest
 import pytest_asyncio
-from batches import usage_batch
+from batches import decision, usage_batch
+from credentials import TOKENS, register
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -64,3 +70,76 @@ async def test_health_and_reflection_need_no_credential(channel):
 
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
     assert names
+
+
+METADATA = (("authorization", f"Bearer {TOKENS['mobifone/oss']}"),)
+
+
+async def test_a_token_lets_its_source_in_and_stands_in_the_journal(guarded_doors, channel):
+    await register(guarded_doors)
+
+    receipt = await IngestStub(channel).Export(
+        usage_batch(1, source="oss", operator="mobifone"), metadata=METADATA
+    )
+    stream = IngestStub(channel).ExportStream(
+        iter([usage_batch(2, source="oss", operator="mobifone")]), metadata=METADATA
+    )
+
+    assert (receipt.accepted_count, (await stream.read()).accepted_count) == (1, 1)
+    principals = [r.principal for r in guarded_doors.intake.table.routes if r.source == "oss"]
+    assert principals == ["mobifone/oss"]
+
+
+async def test_the_data_of_another_operator_is_refused_with_a_reason(guarded_doors, channel):
+    await register(guarded_doors)
+
+    receipt = await IngestStub(channel).Export(BATCH, metadata=METADATA)
+
+    assert receipt.accepted_count == 0
+    assert [row.reason for row in receipt.refused] == ["OPERATOR_FORBIDDEN"]
+
+
+@pytest.mark.parametrize("name", ["Watch", "Acknowledge"])
+async def test_decisions_of_another_operator_are_nobodys_business(guarded_doors, channel, name):
+    await register(guarded_doors)
+
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await CALLS[name](channel, metadata=METADATA)
+
+    assert error.value.code() == grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_a_revoked_credential_ends_watches_and_streams(guarded_doors, channel):
+    await register(guarded_doors)
+    await guarded_doors.board.publish([decision("a", "mobifone")])
+    watch = EnforcementStub(channel).Watch(WatchRequest(operator="mobifone"), metadata=METADATA)
+    stream = IngestStub(channel).ExportStream(metadata=METADATA)
+    await stream.write(usage_batch(1, source="oss", operator="mobifone"))
+    assert (await watch.read()).decision_key == "a"
+    assert (await stream.read()).accepted_count == 1
+
+    await register(guarded_doors, {})
+
+    for call in (watch, stream):
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await call.read()
+        assert error.value.code() == grpc.StatusCode.UNAUTHENTICATED
+        assert "register" in error.value.details()
+
+
+async def test_a_source_ahead_of_its_rate_is_told_when_to_come_again(guarded_doors, channel):
+    await register(guarded_doors)
+    keeper = guarded_doors.doorkeeper
+    keeper.limits = replace(keeper.limits, payloads_per_s_per_source=1)
+    batches = (usage_batch(n, source="oss", operator="mobifone") for n in range(1, 5))
+
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await asyncio.gather(
+            *(IngestStub(channel).Export(batch, metadata=METADATA) for batch in batches)
+        )
+
+    assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    status = Status.FromString(dict(error.value.trailing_metadata())["grpc-status-details-bin"])
+    retry = RetryInfo()
+    assert status.details[0].Unpack(retry)
+    assert 0 < retry.retry_delay.ToMilliseconds() <= 1001

@@ -1,0 +1,69 @@
+"""What a gRPC call says before its payload is taken: who calls, and by which route. No gRPC here."""
+
+import ssl
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+from urllib.parse import unquote
+
+import numpy as np
+
+from phusong.collector.admission.doorkeeper import Shown
+from phusong.collector.topics import route_of_names
+from phusong.kernels.batch_names import batch_names
+from phusong.kernels.frame import PayloadKind, Route, Transport
+from phusong.kernels.reject import TAKEN
+from phusong.kernels.wire.decode import decode_payloads
+
+CERTIFICATE = "x509_pem_cert"  # what gRPC calls the client certificate it has verified
+
+
+class Call(Protocol):
+    """What is asked of a call: grpc.aio.ServicerContext, which ships no types."""
+
+    def peer(self) -> str:
+        """Return the other end."""
+
+    def invocation_metadata(self) -> Iterable[tuple[str, str]] | None:
+        """Return what the caller sent besides."""
+
+    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
+        """Return what TLS found out."""
+
+
+def shown(call: Call) -> Shown:
+    """Return what a caller shows of itself."""
+    token = ""
+    for key, value in call.invocation_metadata() or ():
+        scheme, _, rest = value.partition(" ") if key == "authorization" else ("", "", "")
+        if scheme.lower() == "bearer":
+            token = rest.strip()
+    certificate = b""
+    if not token:
+        for pem in call.auth_context().get(CERTIFICATE, ()):
+            certificate = ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))
+    return Shown(peer_address(call.peer()), token, certificate=certificate)
+
+
+def peer_address(peer: str) -> str:
+    """Return the address in what gRPC calls a peer: ipv4:127.0.0.1:5000 or ipv6:%5B::1%5D:5000."""
+    _, _, rest = unquote(peer).partition(":")
+    return rest.rpartition(":")[0].strip("[]")
+
+
+def route_of_payload(payload: bytes, principal: str) -> Route:
+    """Return the route of a batch by the names in it."""
+    names = batch_names(payload)
+    route = route_of_names(
+        names.operator, names.source, Transport.GRPC, PayloadKind.BATCH, principal
+    )
+    if route.kind == PayloadKind.UNREADABLE and _refusal_of(payload) != TAKEN:
+        # Nobody's batch because it cannot be read at all: that is the reason worth telling, and the names are junk.
+        return Route("", "", principal, Transport.GRPC, PayloadKind.BATCH)
+    return route
+
+
+def _refusal_of(payload: bytes) -> int:
+    """Return why a payload as a whole cannot be read, TAKEN when it can."""
+    buffer = np.frombuffer(bytearray(payload), np.uint8)
+    offset, length = np.zeros(1, np.int64), np.array([len(payload)], np.int64)
+    return int(decode_payloads(buffer, offset, length).payloads.reject[0])
