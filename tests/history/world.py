@@ -1,0 +1,195 @@
+"""The service, the broker and the network of a history: started, killed, cut, and asked at the end."""
+
+import asyncio
+import datetime as dt
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from collections import Counter, defaultdict
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+from brokers import CAREFUL, Mosquitto
+from faults.proxy import FaultProxy
+from history.answers import Answers, Sums
+from history.devices import SITES_CSV, START_MS, TODAY, YESTERDAY
+from history.journal import read_envelopes
+from history.record import Record
+from prometheus_client.parser import text_string_to_metric_families
+
+from running import Served, phusong, serving
+
+CAUGHT_UP_TIMEOUT_S = 120  # of a verifier that may have kernels to compile
+BROKER_CLIENT_ID = "phusong-history"
+
+
+class World:
+    """Use it with `async with`. Every road leads through a proxy of its own."""
+
+    def __init__(self, folder: Path, record: Record, seed: int) -> None:
+        self.data = folder / "data"
+        self.counts: Counter[str] = Counter()
+        self.last_start_sequence = 0
+        self.broker = Mosquitto(folder, *CAREFUL)
+        self._folder = folder
+        self._record = record
+        self._seed = seed
+        self._began_s = time.monotonic()
+        self._served: Served | None = None
+        self._life = None  # the context in which a service runs
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self):
+        self.data.mkdir()
+        sites = self._folder / "sites.csv"
+        sites.write_text(SITES_CSV)
+        await asyncio.to_thread(self.broker.start)
+        self.proxies = {}
+        # The collector waits longer after each lost connection, so its own road to the broker fails less often.
+        for name, share in (("mqtt", 0.5), ("grpc", 0.5), ("devices", 0.5), ("broker", 0.2)):
+            port = self.broker.port if name in {"devices", "broker"} else 1
+            proxy = FaultProxy(port, f"{name} {self._seed}", share)
+            self.proxies[name] = await self._stack.enter_async_context(proxy)
+        config = self._folder / "phusong.toml"
+        config.write_text(
+            f'[broker]\nhost = "127.0.0.1"\nport = {self.proxies["broker"].port}\n'
+            f'client_id = "{BROKER_CLIENT_ID}"\n'
+        )
+        await self.start()
+        await asyncio.to_thread(phusong, "registry", "add", "sites", sites, "--data", self.data)
+        return self
+
+    async def __aexit__(self, *_):
+        await self._stack.aclose()
+        await asyncio.to_thread(self._end)
+        await asyncio.to_thread(self.broker.stop)
+
+    @property
+    def journal(self) -> Path:
+        return self.data / "journal"
+
+    async def start(self) -> None:
+        """Start the service; its clock goes on where it would be."""
+        self.last_start_sequence = max(
+            (envelope.sequence for envelope in read_envelopes(self.journal)), default=0
+        )
+        since_s = time.monotonic() - self._began_s
+        now = dt.datetime.fromtimestamp(START_MS / 1000 + since_s, dt.UTC)
+        clock = ("--clock-start", now.isoformat(timespec="milliseconds"))
+        self._life = serving(self.data, "--config", self._folder / "phusong.toml", *clock)
+        entering = asyncio.create_task(asyncio.to_thread(self._life.__enter__))
+        try:
+            self._served = await asyncio.shield(entering)
+        finally:  # also when the test gives up: what is starting has to be ended
+            await asyncio.wait([entering])
+        self.proxies["mqtt"].target_port = self._served.mqtt_port
+        self.proxies["grpc"].target_port = self._served.grpc_port
+
+    async def kill(self) -> None:
+        """End the service as a power cut does; its verifier notices and goes too."""
+        self.counts["service killed"] += 1
+        self._served.process.kill()
+        await asyncio.to_thread(self._end)
+
+    async def stop(self) -> None:
+        """End the service as an administrator does."""
+        self.counts["service stopped"] += 1
+        status = await asyncio.to_thread(self._served.stop)
+        assert status == 0, (self._folder / "data.stderr").read_text()
+        await asyncio.to_thread(self._end)
+
+    async def kill_broker(self) -> None:
+        """What it acknowledged in its last seconds may be gone: the record has to know when it was."""
+        self.counts["broker killed"] += 1
+        self._record.broker_kills_s.append(time.monotonic())
+        self.broker.process.kill()
+        await asyncio.to_thread(self.broker.stop)
+
+    def signal_verifier(self, number: int) -> int | None:
+        """Return the verifier that was told, None while there is none."""
+        found = subprocess.run(
+            ["pgrep", "-P", str(self._served.process.pid), "-f", "spawn_main"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for pid in found.stdout.split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), number)
+                return int(pid)
+        return None
+
+    def cut_all(self) -> None:
+        self.counts["cut at once"] += sum(proxy.cut_all() for proxy in self.proxies.values())
+
+    def calm(self) -> None:
+        for proxy in self.proxies.values():
+            proxy.calm()
+
+    def metrics(self) -> Sums:
+        """Return every metric summed by operator ("" where it has none)."""
+        url = f"http://127.0.0.1:{self._served.http_port}/metrics"
+        with urllib.request.urlopen(url) as response:
+            text = response.read().decode()
+        sums: Sums = defaultdict(lambda: defaultdict(float))
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                sums[sample.name][sample.labels.get("operator", "")] += sample.value
+        return sums
+
+    async def answers(self) -> Answers:
+        """Stop the service once the verifier has caught up, and ask every command."""
+        metrics = await self.settle()
+        await self.stop()
+        reports = {name: ("quota", "--day", name) for name in (TODAY, YESTERDAY)} | {
+            "coverage": ("coverage",),
+            "stat": ("journal", "stat"),
+        }
+        documents = {}
+        for name, command in reports.items():
+            ran = await asyncio.to_thread(
+                phusong, *command, "--data", self.data, "--format", "json", status=None
+            )
+            assert ran.status in {0, 3}, ran
+            (self._folder / f"{name}.json").write_text(ran.out)
+            documents[name] = ran.document
+        await asyncio.to_thread(
+            phusong, "audit", "verify", self.data, "--report", self._folder / f"{TODAY}.json"
+        )
+        return Answers(
+            envelopes=list(read_envelopes(self.journal)),
+            last_start_sequence=self.last_start_sequence,
+            metrics=metrics,
+            stat=documents["stat"],
+            quota={day: documents[day] for day in (TODAY, YESTERDAY)},
+            coverage=documents["coverage"],
+        )
+
+    async def settle(self) -> Sums:
+        """Return the metrics when nothing is left to be judged."""
+        deadline_s = time.monotonic() + CAUGHT_UP_TIMEOUT_S
+        before = None
+        while True:
+            metrics = await asyncio.to_thread(self.metrics)
+            sequence = metrics["phusong_journal_sequence"][""]
+            is_judged = metrics["phusong_verifier_applied_sequence"][""] == sequence
+            # The second time: decisions are frames too, and come after what led to them.
+            if is_judged and before == sequence:
+                return metrics
+            before = sequence if is_judged else None
+            assert time.monotonic() < deadline_s, "the verifier does not catch up"
+            await asyncio.sleep(0.5)
+
+    def _end(self) -> None:
+        if self._life is not None:
+            self._life.__exit__(None, None, None)
+            self._life = None
+
+
+def resume(pid: int | None) -> None:
+    """Let a stopped process go on, where it still is."""
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
