@@ -131,7 +131,7 @@ class PahoDevice:
         try:
             while entry := await self._feed.take():
                 self._waiting.append(entry)
-            while self._waiting or self._in_flight:
+            while self._waiting or self._in_flight:  # noqa: ASYNC110 - another thread empties them
                 await asyncio.sleep(0.02)
         finally:
             self._is_ending = True

@@ -1,0 +1,275 @@
+"""The checker finds nothing in a sound history and names what is wrong in each unsound one."""
+
+from collections import defaultdict
+from types import SimpleNamespace
+
+import pytest
+from history.answers import Answers
+from history.checker import find_all
+from history.devices import SITES, TODAY, YESTERDAY, Device, Habit
+from history.expected import count_copies, gap_count, raw_counts, rows_of, steps, used
+from history.journal import Envelope
+from history.record import BROKER_SAVE_S, Record, key_of
+from history.totals import day_number, day_text
+
+from phusong.v1.enforcement_pb2 import Action, Decision
+from phusong.v1.ingest_pb2 import Receipt
+from phusong.v1.journal_pb2 import PayloadKind
+
+BATCH_COUNT = 40
+
+
+class Sound:
+    """A history of one device in which all went well; the fifth batch came twice."""
+
+    def __init__(self):
+        self.record = Record()
+        device = Device(0, "viettel", 7, Habit())
+        self.record.devices["viettel"] = device
+        self.envelopes = []
+        batches = device.submissions()
+        for number in range(1, BATCH_COUNT + 1):
+            self.take(next(batches), number)
+        self.take(list(self.record.entries.values())[4].batch, BATCH_COUNT + 1, is_repeat=True)
+        self.record.ascending.append(("PUBACKs", [1, 2, 3]))
+
+    def take(self, batch, sequence, *, is_repeat=False):
+        entry = self.record.entry(self.record.devices["viettel"], batch)
+        rows = rows_of(batch)
+        counts = (0, rows.count, 0) if is_repeat else (rows.taken_count, 0, rows.refused_count)
+        names = ("accepted_count", "duplicate_count", "refused_count")
+        entry.sent_count_max += 1
+        fields = dict(zip(names, counts, strict=True))
+        entry.acknowledge(Receipt(journal_sequence=sequence, **fields))
+        payload = batch.SerializeToString()
+        kind = PayloadKind.PAYLOAD_KIND_BATCH
+        self.envelopes.append(Envelope(sequence, "viettel", "device-1", "grpc", kind, payload))
+
+    def answers(self):
+        """Answer as a service does that has lost nothing."""
+        found = Answers(self.envelopes, 0, defaultdict(lambda: defaultdict(int)), {}, {}, {})
+        entries = used(found.batches())
+        decisions = self.decide(entries)
+        kind = PayloadKind.PAYLOAD_KIND_DECISION
+        self.envelopes += [
+            Envelope(BATCH_COUNT + 2, "viettel", "", "service", kind, d.SerializeToString())
+            for d in decisions
+        ]
+        self.record.decisions["viettel over gRPC"] = decisions
+        counts = count_copies(found.copies_after(0))["viettel"]
+        by_metric = {
+            "phusong_verifier_received_rows_total": counts.received,
+            "phusong_verifier_taken_rows_total": counts.taken,
+            "phusong_verifier_duplicate_rows_total": counts.duplicate,
+            "phusong_verifier_refused_rows_total": counts.refused,
+            "phusong_collector_accepted_rows_total": counts.taken,
+            "phusong_collector_duplicate_rows_total": counts.duplicate,
+            "phusong_collector_refused_total": counts.refused,
+            "phusong_collector_received_payloads_total": len(self.envelopes),
+        }
+        for name, value in by_metric.items():
+            found.metrics[name]["viettel"] = value
+        found.stat = {
+            "received": counts.received,
+            "taken": counts.taken,
+            "duplicate": counts.duplicate,
+            "refused": {"LEVEL_OUT_OF_RANGE": counts.refused},
+            "sequence_gaps": gap_count(found.batches()),
+        }
+        found.quota = {day: {"sims": rows_of_day(entries, day)} for day in (TODAY, YESTERDAY)}
+        raw = raw_counts([batch for _, batch in found.batches()])
+        found.coverage = {
+            "sites": [
+                {
+                    "site_code": site.code,
+                    "counts": {"raw": raw[site.latitude_deg, site.longitude_deg]},
+                }
+                for site in SITES
+            ]
+        }
+        return found
+
+    @staticmethod
+    def decide(entries):
+        today = sorted(steps(entries, day_number(TODAY)))
+        assert today, "the device crosses a quota"
+        return [
+            Decision(
+                operator="viettel",
+                position=position,
+                decision_key=f"{TODAY}/{sim}/{Action.Name(action)}/{threshold}",
+                subscriber_key=sim,
+                action=action,
+                threshold_percent=threshold,
+            )
+            for position, (sim, action, threshold) in enumerate(today, 1)
+        ]
+
+
+def rows_of_day(entries, day):
+    return [
+        {
+            "sim": str(sim),
+            "used_bytes": entry["metered"],
+            "zero_rated_bytes": entry["zero_rated"],
+            "indeterminate_bytes": entry["indeterminate"],
+        }
+        for (sim, number), entry in entries.items()
+        if day_text(number) == day
+    ]
+
+
+@pytest.fixture
+def history():
+    sound = Sound()
+    return SimpleNamespace(record=sound.record, answers=sound.answers())
+
+
+def found(history):
+    return " | ".join(find_all(history.record, history.answers))
+
+
+def test_a_sound_history_has_no_findings(history):
+    assert not found(history)
+
+
+def entry_of(history, number):
+    return list(history.record.entries.values())[number]
+
+
+def drop_envelope(history):
+    history.answers.copies.pop(key_of("viettel", entry_of(history, 9).batch))
+
+
+def drop_one_copy(history):
+    history.answers.copies[key_of("viettel", entry_of(history, 4).batch)].pop()
+
+
+def never_send(history):
+    entry_of(history, 9).sent_count_max = 0
+
+
+def keep_once_more(history):
+    history.answers.copies[key_of("viettel", entry_of(history, 9).batch)].append(99)
+
+
+def accept_twice(history):
+    entry = entry_of(history, 4)
+    entry.receipts[1].CopyFrom(entry.receipts[0])
+    entry.receipts[1].journal_sequence = BATCH_COUNT + 1
+
+
+def call_the_first_a_repeat(history):
+    entry = entry_of(history, 4)
+    entry.receipts[0].accepted_count = entry.receipts[0].refused_count = 0
+    entry.receipts[0].duplicate_count = rows_of(entry.batch).count
+
+
+def name_another_frame(history):
+    entry_of(history, 2).receipts[0].journal_sequence = 39
+
+
+def acknowledge_out_of_order(history):
+    history.record.ascending.append(("PUBACKs", [1, 3, 2]))
+
+
+def count_once_more(history):
+    history.answers.metrics["phusong_verifier_taken_rows_total"]["viettel"] += 1
+
+
+def forget_a_repeat(history):
+    sums = history.answers.metrics["phusong_collector_duplicate_rows_total"]
+    sums["viettel"] -= 1
+
+
+def lose_a_row_in_stat(history):
+    history.answers.stat["taken"] -= 1
+
+
+def hide_a_gap(history):
+    history.answers.stat["sequence_gaps"] += 1
+
+
+def charge_a_byte(history):
+    history.answers.quota[TODAY]["sims"][0]["used_bytes"] += 1
+
+
+def move_a_byte_to_the_day_before(history):
+    key = history.answers.quota[TODAY]["sims"][0]["sim"]
+    for day, step in ((TODAY, -1), (YESTERDAY, 1)):
+        rows = [row for row in history.answers.quota[day]["sims"] if row["sim"] == key]
+        rows[0]["used_bytes"] += step
+
+
+def hear_a_reading_twice(history):
+    history.answers.coverage["sites"][0]["counts"]["raw"] += 1
+
+
+def never_tell(history):
+    history.record.decisions["viettel over gRPC"].pop()
+
+
+def tell_something_else(history):
+    told = Decision()
+    told.CopyFrom(history.record.decisions["viettel over gRPC"][0])
+    told.decision_key = "another"
+    history.record.decisions["viettel over gRPC"].append(told)
+
+
+def decide_twice(history):
+    last = history.answers.envelopes[-1]
+    history.answers.envelopes.append(last)
+
+
+def never_decide(history):
+    history.answers.envelopes.pop()
+
+
+@pytest.mark.parametrize(
+    ("harm", "finding"),
+    [
+        (drop_envelope, "lost: viettel"),
+        (drop_one_copy, "was acknowledged 2 times, kept [5]"),
+        (never_send, "was never sent"),
+        (keep_once_more, "was sent 1 times"),
+        (accept_twice, "says accepted, but frame 5 has it already"),
+        (call_the_first_a_repeat, "says repeat, but nothing came before"),
+        (name_another_frame, "receipt of frame 39, but it is kept in [3]"),
+        (acknowledge_out_of_order, "out of order: [1, 3, 2]"),
+        (count_once_more, "verifier: viettel"),
+        (forget_a_repeat, "collector: viettel"),
+        (lose_a_row_in_stat, "journal stat"),
+        (hide_a_gap, "gaps, expected"),
+        (charge_a_byte, "bounds: SIM"),
+        (move_a_byte_to_the_day_before, "quota: SIM"),
+        (hear_a_reading_twice, "coverage: HG-1"),
+        (never_tell, "was never told positions"),
+        (tell_something_else, "which is not what the journal holds"),
+        (decide_twice, "is decided 2 times"),
+        (never_decide, "is decided 0 times, expected 1"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_an_unsound_history_is_found_out(history, harm, finding):
+    harm(history)
+
+    assert finding in found(history)
+
+
+def test_what_a_killed_broker_had_no_time_to_save_may_be_lost_and_nothing_else(history):
+    history.record.by_broker = {"viettel"}
+    entry = entry_of(history, 9)
+    history.record.broker_kills_s = [entry.acknowledged_at_s + BROKER_SAVE_S / 2]
+
+    assert key_of("viettel", entry.batch) not in history.record.promised()
+
+    history.record.broker_kills_s = [entry.acknowledged_at_s + BROKER_SAVE_S * 2]
+    assert key_of("viettel", entry.batch) in history.record.promised()
+
+
+def test_a_device_does_the_same_again_for_the_same_seed():
+    def sent(seed):
+        batches = Device(0, "viettel", seed, Habit(is_backwards=True)).submissions()
+        return [next(batches).SerializeToString() for _ in range(50)]
+
+    assert sent(1) == sent(1) != sent(2)
