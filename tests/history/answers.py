@@ -50,7 +50,7 @@ class Answers:
             batch = Batch.FromString(key[1])
             for i, frame in enumerate(frames):
                 if frame > sequence:
-                    found.append((key[0], batch, i > 0 and batch.sequence != 0))
+                    found.append((key[0], batch, i > 0))
         return found
 
     def decisions(self) -> dict[str, list[Decision]]:

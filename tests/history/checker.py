@@ -1,7 +1,7 @@
 """Holds what the service says to what its clients know. Every finding is a sentence; none means that the promise held."""
 
 from history.answers import Answers, Findings
-from history.expected import rows_of, used
+from history.expected import Outcome, outcome_of, used
 from history.record import Key, Record, name_of
 from history.totals import (
     find_out_of_bounds,
@@ -53,25 +53,24 @@ def find_uncalled(record: Record, copies: dict[Key, list[int]]) -> Findings:
 def find_wrong_receipts(record: Record, copies: dict[Key, list[int]]) -> Findings:
     """A receipt names the frame that holds its copy, and the first copy is the one that counts."""
     for key, entry in record.entries.items():
-        rows, frames = rows_of(entry.batch), copies.get(key, [])
-        accepted_count = 0
+        frames = copies.get(key, [])
+        first, repeat = (outcome_of(entry.batch, is_repeat=again) for again in (False, True))
+        first_count = 0
         for receipt in entry.receipts:
             where = f"{name_of(key)}: receipt of frame {receipt.journal_sequence}"
-            counts = (receipt.accepted_count, receipt.duplicate_count, receipt.refused_count)
+            said = Outcome(receipt.accepted_count, receipt.duplicate_count, receipt.refused_count)
+            is_alone = frames.count(receipt.journal_sequence) == 1
             if receipt.journal_sequence not in frames:
                 yield f"{where}, but it is kept in {frames}"
-            if not entry.batch.sequence:
-                continue  # what repeats are without a sequence is not for receipts of batches to say
-            is_repeat = counts == (0, rows.count, 0)
-            if not is_repeat and counts != (rows.taken_count, 0, rows.refused_count):
-                yield f"{where}: {counts} of {rows}"
-            accepted_count += not is_repeat
-            if is_repeat and frames.count(frames[0]) == 1 and receipt.journal_sequence == frames[0]:
+            elif said not in {first, repeat}:
+                yield f"{where}: {said}, expected {first} or {repeat}"
+            elif said != first and is_alone and receipt.journal_sequence == frames[0]:
                 yield f"{where} says repeat, but nothing came before"
-            if not is_repeat and frames and receipt.journal_sequence != frames[0]:
+            elif said != repeat and receipt.journal_sequence != frames[0]:
                 yield f"{where} says accepted, but frame {frames[0]} has it already"
-        if accepted_count > 1:
-            yield f"{name_of(key)}: {accepted_count} receipts say accepted"
+            first_count += said != repeat
+        if first_count > 1:
+            yield f"{name_of(key)}: {first_count} receipts say accepted"
 
 
 def find_disorder(record: Record) -> Findings:

@@ -43,9 +43,9 @@ SITES_CSV = (
 
 
 class Habit(NamedTuple):
-    """How a device sends. Without a sequence only rows that are harmless when repeated are sent."""
+    """How a device sends."""
 
-    has_sequence: bool = True
+    has_sequence: bool = True  # without, no deltas: they would be refused
     is_twice: bool = False  # everything is sent again after it was acknowledged
     is_backwards: bool = False
     is_json: bool = False  # over MQTT
@@ -82,9 +82,11 @@ class Device:
                 self._boot_epoch, self._sequence = self._boot_epoch + 1, 0
             self._sequence += 1
             batch.boot_epoch, batch.sequence = self._boot_epoch, self._sequence
-        makers = (self._counter, self._delta, self._signal, self._cell)
+        makers = [self._counter, self._signal, self._cell]
+        if self.habit.has_sequence:
+            makers.append(self._delta)
         for _ in range(self._chance.randint(1, ROW_COUNT_MAX)):
-            (self._chance.choice(makers) if self.habit.has_sequence else self._counter)(batch)
+            self._chance.choice(makers)(batch)
         return batch
 
     def _counter(self, batch: Batch) -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from history.devices import LEVEL_IMPOSSIBLE_DBM
 
@@ -18,22 +18,32 @@ Ledger = dict[tuple[int, int], dict[str, int]]  # (sim, day) → bytes by kind
 Step = tuple[int, int, int]  # sim, action, threshold
 
 
-@dataclass
-class Rows:
-    """How many rows, and how many of them no meter takes."""
+class Outcome(NamedTuple):
+    """What becomes of the rows of one copy of a batch; a receipt says the same."""
 
-    count: int = 0
-    refused_count: int = 0
+    taken: int = 0
+    duplicate: int = 0
+    refused: int = 0
 
     @property
-    def taken_count(self) -> int:
-        return self.count - self.refused_count
+    def received(self) -> int:
+        return sum(self)
 
 
-def rows_of(batch: Batch) -> Rows:
-    count = len(batch.signal_readings) + len(batch.usage_readings) + len(batch.cell_reports)
+def outcome_of(batch: Batch, *, is_repeat: bool) -> Outcome:
+    """Return what must become of a copy.
+
+    A repeat with a number is known as a whole. Without one, readings are known row by row; counters are taken again,
+    which changes no sum, and what is refused is refused again.
+    """
     refused = sum(row.rsrp_dbm == LEVEL_IMPOSSIBLE_DBM for row in batch.signal_readings)
-    return Rows(count, refused)
+    readings = len(batch.signal_readings) - refused + len(batch.cell_reports)
+    counters = len(batch.usage_readings)
+    if not is_repeat:
+        return Outcome(readings + counters, 0, refused)
+    if batch.sequence:
+        return Outcome(0, readings + counters + refused, 0)
+    return Outcome(counters, readings, refused)
 
 
 def used(batches: Iterable[tuple[str, Batch]]) -> Ledger:
@@ -100,29 +110,13 @@ def steps(entries: Ledger, day: int) -> set[Step]:
     return found
 
 
-@dataclass
-class SourceCounts:
-    """What becomes of one source's rows; every copy of a batch is received, and one of them counts."""
-
-    received: int = 0
-    taken: int = 0
-    duplicate: int = 0
-    refused: int = 0
-    has_sequence: bool = (
-        True  # without, some of the repeated rows may count again: they change no sum
-    )
-
-
-def count_copies(copies: Iterable[tuple[str, Batch, bool]]) -> dict[str, SourceCounts]:
-    """Return counts by operator. copies: operator, batch, whether it came before."""
-    counts: dict[str, SourceCounts] = defaultdict(SourceCounts)
+def count_copies(copies: Iterable[tuple[str, Batch, bool]]) -> dict[str, Outcome]:
+    """Return what became of every operator's rows. copies: operator, batch, whether it came before."""
+    counts: dict[str, Outcome] = defaultdict(Outcome)
     for operator, batch, is_repeat in copies:
-        rows, own = rows_of(batch), counts[operator]
-        own.received += rows.count
-        own.has_sequence &= batch.sequence != 0
-        if is_repeat:
-            own.duplicate += rows.count
-        else:
-            own.taken += rows.taken_count
-            own.refused += rows.refused_count
+        counts[operator] = sum_of((counts[operator], outcome_of(batch, is_repeat=is_repeat)))
     return dict(counts)
+
+
+def sum_of(outcomes: Iterable[Outcome]) -> Outcome:
+    return Outcome(*map(sum, zip(*outcomes, strict=True)))

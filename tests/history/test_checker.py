@@ -7,7 +7,7 @@ import pytest
 from history.answers import Answers
 from history.checker import find_all
 from history.devices import SITES, TODAY, YESTERDAY, Device, Habit
-from history.expected import count_copies, gap_count, raw_counts, rows_of, steps, used
+from history.expected import count_copies, gap_count, outcome_of, raw_counts, steps, used
 from history.journal import Envelope
 from history.record import BROKER_SAVE_S, Record, key_of
 from history.totals import day_number, day_text
@@ -16,7 +16,7 @@ from phusong.v1.enforcement_pb2 import Action, Decision
 from phusong.v1.ingest_pb2 import Receipt
 from phusong.v1.journal_pb2 import PayloadKind
 
-BATCH_COUNT = 40
+BATCH_COUNT = 100
 
 
 class Sound:
@@ -35,12 +35,16 @@ class Sound:
 
     def take(self, batch, sequence, *, is_repeat=False):
         entry = self.record.entry(self.record.devices["viettel"], batch)
-        rows = rows_of(batch)
-        counts = (0, rows.count, 0) if is_repeat else (rows.taken_count, 0, rows.refused_count)
-        names = ("accepted_count", "duplicate_count", "refused_count")
+        taken, duplicate, refused = outcome_of(batch, is_repeat=is_repeat)
         entry.sent_count_max += 1
-        fields = dict(zip(names, counts, strict=True))
-        entry.acknowledge(Receipt(journal_sequence=sequence, **fields))
+        entry.acknowledge(
+            Receipt(
+                journal_sequence=sequence,
+                accepted_count=taken,
+                duplicate_count=duplicate,
+                refused_count=refused,
+            )
+        )
         payload = batch.SerializeToString()
         kind = PayloadKind.PAYLOAD_KIND_BATCH
         self.envelopes.append(Envelope(sequence, "viettel", "device-1", "grpc", kind, payload))
@@ -58,7 +62,6 @@ class Sound:
         self.record.decisions["viettel over gRPC"] = decisions
         counts = count_copies(found.copies_after(0))["viettel"]
         by_metric = {
-            "phusong_verifier_received_rows_total": counts.received,
             "phusong_verifier_taken_rows_total": counts.taken,
             "phusong_verifier_duplicate_rows_total": counts.duplicate,
             "phusong_verifier_refused_rows_total": counts.refused,
@@ -162,7 +165,7 @@ def accept_twice(history):
 def call_the_first_a_repeat(history):
     entry = entry_of(history, 4)
     entry.receipts[0].accepted_count = entry.receipts[0].refused_count = 0
-    entry.receipts[0].duplicate_count = rows_of(entry.batch).count
+    entry.receipts[0].duplicate_count = outcome_of(entry.batch, is_repeat=True).duplicate
 
 
 def name_another_frame(history):
@@ -265,6 +268,18 @@ def test_what_a_killed_broker_had_no_time_to_save_may_be_lost_and_nothing_else(h
 
     history.record.broker_kills_s = [entry.acknowledged_at_s + BROKER_SAVE_S * 2]
     assert key_of("viettel", entry.batch) in history.record.promised()
+
+
+def test_counters_without_a_number_are_taken_again_and_readings_are_not():
+    batches = Device(0, "viettel", 3, Habit(has_sequence=False)).submissions()
+    outcomes = [
+        (outcome_of(batch, is_repeat=False), outcome_of(batch, is_repeat=True))
+        for batch in (next(batches) for _ in range(50))
+    ]
+
+    assert all(first.received == again.received for first, again in outcomes)
+    assert all(first.refused == again.refused for first, again in outcomes)
+    assert any(0 < again.taken < first.taken for first, again in outcomes)
 
 
 def test_a_device_does_the_same_again_for_the_same_seed():

@@ -7,18 +7,28 @@ from history.answers import Answers, Findings
 from history.devices import SITES, TODAY
 from history.expected import (
     Ledger,
-    SourceCounts,
+    Outcome,
     count_copies,
     gap_count,
+    outcome_of,
     raw_counts,
-    rows_of,
     steps,
+    sum_of,
     used,
 )
-from history.record import Record
+from history.record import Entry, Record
 
 from phusong.v1.telemetry_pb2 import Batch
 
+# In the order of an `Outcome`.
+VERIFIER = tuple(
+    f"phusong_verifier_{what}_rows_total" for what in ("taken", "duplicate", "refused")
+)
+COLLECTOR = (
+    "phusong_collector_accepted_rows_total",
+    "phusong_collector_duplicate_rows_total",
+    "phusong_collector_refused_total",
+)
 LEDGER_FIELDS = {
     "metered": "used_bytes",
     "zero_rated": "zero_rated_bytes",
@@ -30,13 +40,16 @@ def find_out_of_bounds(record: Record, answers: Answers) -> Findings:
     """Find totals that the clients' record alone rules out, whatever the journal says."""
     promised = list(record.promised().values())
     tried = [entry for entry in record.entries.values() if entry.sent_count_max]
-    for operator, device in record.devices.items():
-        least, most = (
-            sum(rows_of(entry.batch).taken_count for entry in found if entry.operator == operator)
-            for found in (promised, tried)
+    for operator in record.devices:
+        least = sum(first_taken(entry) for entry in promised if entry.operator == operator)
+        most = sum(
+            first_taken(entry)
+            + (entry.sent_count_max - 1) * outcome_of(entry.batch, is_repeat=True).taken
+            for entry in tried
+            if entry.operator == operator
         )
         taken = answers.metric("phusong_verifier_taken_rows_total", operator)
-        if taken < least or (device.habit.has_sequence and taken > most):
+        if not least <= taken <= most:
             yield f"bounds: {operator} has {taken} rows counted, expected {least} to {most}"
     # Bytes of a SIM over all days: the split over midnight depends on readings that may be missing.
     least, most = (
@@ -49,14 +62,18 @@ def find_out_of_bounds(record: Record, answers: Answers) -> Findings:
             yield f"bounds: SIM {sim} has {published[sim]} B, expected {least[sim]} to {most[sim]}"
 
 
+def first_taken(entry: Entry) -> int:
+    return outcome_of(entry.batch, is_repeat=False).taken
+
+
 def find_wrong_counts(answers: Answers) -> Findings:
     """Find counts that do not follow from the copies in the journal."""
     whole = count_copies(answers.copies_after(0))
     for operator, counts in whole.items():
-        yield from find_wrong_source("verifier", "taken", "refused_rows", operator, counts, answers)
+        yield from find_difference(f"verifier: {operator}", answers, VERIFIER, operator, counts)
     last_life = count_copies(answers.copies_after(answers.last_start_sequence))
     for operator, counts in last_life.items():
-        yield from find_wrong_source("collector", "accepted", "refused", operator, counts, answers)
+        yield from find_difference(f"collector: {operator}", answers, COLLECTOR, operator, counts)
     kept = Counter(
         e.operator for e in answers.envelopes if e.sequence > answers.last_start_sequence
     )
@@ -65,50 +82,21 @@ def find_wrong_counts(answers: Answers) -> Findings:
         if payloads != count:
             yield f"collector: {operator} has {payloads} payloads, expected {count}"
     stat = answers.stat
-    said = SourceCounts(
-        received=stat["received"],
-        taken=stat["taken"],
-        duplicate=stat["duplicate"],
-        refused=sum(stat["refused"].values()),
-    )
-    total = SourceCounts(
-        **{
-            name: sum(getattr(counts, name) for counts in whole.values())
-            for name in ("received", "taken", "duplicate", "refused")
-        },
-        has_sequence=all(counts.has_sequence for counts in whole.values()),
-    )
-    yield from find_difference("journal stat", said, total)
+    said = Outcome(stat["taken"], stat["duplicate"], sum(stat["refused"].values()))
+    must = sum_of(whole.values())
+    if said != must or stat["received"] != must.received:
+        yield f"journal stat: {stat}, expected {must}"
     gaps = gap_count(answers.batches())
     if stat["sequence_gaps"] != gaps:
         yield f"journal stat: {stat['sequence_gaps']} gaps, expected {gaps}"
 
 
-def find_wrong_source(
-    part: str, taken: str, refused: str, operator: str, counts: SourceCounts, answers: Answers
+def find_difference(
+    where: str, answers: Answers, names: tuple[str, ...], operator: str, must: Outcome
 ) -> Findings:
-    said = SourceCounts(
-        taken=answers.metric(f"phusong_{part}_{taken}_rows_total", operator),
-        duplicate=answers.metric(f"phusong_{part}_duplicate_rows_total", operator),
-        refused=answers.metric(f"phusong_{part}_{refused}_total", operator),
-    )
-    said.received = said.taken + said.duplicate + said.refused
-    if part == "verifier":  # which says so itself
-        said.received = answers.metric("phusong_verifier_received_rows_total", operator)
-    yield from find_difference(f"{part}: {operator}", said, counts)
-
-
-def find_difference(where: str, said: SourceCounts, must: SourceCounts) -> Findings:
-    names = ["received", "refused"]
-    if must.has_sequence:
-        names += ["taken", "duplicate"]
-    elif said.taken > must.taken:
-        yield f"{where}: {said.taken} rows taken, more than {must.taken} came"
-    if said.taken + said.duplicate + said.refused != said.received:
-        yield f"{where}: {said} does not add up"
-    for name in names:
-        if getattr(said, name) != getattr(must, name):
-            yield f"{where}: {getattr(said, name)} rows {name}, expected {getattr(must, name)}"
+    said = Outcome(*(answers.metric(name, operator) for name in names))
+    if said != must:
+        yield f"{where}: {said}, expected {must}"
 
 
 def find_wrong_usage(entries: Ledger, answers: Answers) -> Findings:
