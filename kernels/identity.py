@@ -7,7 +7,7 @@ string) the next row number, 0, 1, 2 …, in the order in which keys are first s
 import numpy as np
 
 from phusong.kernels.columns import Int, Int32Column, Int64Column
-from phusong.kernels.jit import kernel
+from phusong.kernels.jit import kernel, wrapping
 
 EMPTY = -1
 ROW_COUNT_FIRST = 1024
@@ -23,6 +23,7 @@ STEP = np.uint64(0x9E3779B97F4A7C1)
 
 
 @kernel
+@wrapping
 def mix64(value: Int) -> Int:
     """Return the bits of a key scattered over 64 bits (the finaliser of MurmurHash3)."""
     h = np.uint64(value)
@@ -35,9 +36,10 @@ def mix64(value: Int) -> Int:
 
 
 @kernel
+@wrapping
 def slot_of(key: Int64Column, mask: Int, seed: Int) -> Int:
     """Return the first slot to look for a key in; `mask` is the slot count (a power of two) less 1."""
-    h = np.uint64(seed)
+    h = np.uint64(np.int64(seed))
     for i in range(len(key)):
         # Unsigned: Numba leaves a signed sum that overflows undefined.
         h = np.uint64(mix64(np.int64(h) ^ key[i])) + STEP

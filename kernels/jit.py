@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import numba
+import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -53,3 +54,13 @@ def kernel(function: Function) -> Function:
     `nogil` lets the event loop keep reading sockets while a worker thread computes.
     """
     return cast("Function", numba.njit(cache=True, nogil=True)(function))
+
+
+def wrapping(function: Function) -> Function:
+    """Let unsigned numbers overflow silently where they are meant to, as compiled code does.
+
+    Only plain Python (NUMBA_DISABLE_JIT=1) needs to be told: NumPy warns of a scalar that overflows.
+    """
+    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return function
+    return np.errstate(over="ignore")(function)

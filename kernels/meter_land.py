@@ -3,6 +3,7 @@
 import numpy as np
 
 from phusong.kernels.columns import INT_MISSING, Int, Int64Column
+from phusong.kernels.jit import wrapping
 from phusong.kernels.jit_uncounted import uncounted_kernel
 from phusong.kernels.meter_amounts import Owner, weigh_days
 from phusong.kernels.meter_chain import add_node, join_reading, recount_from, top_of
@@ -59,6 +60,7 @@ WENT_BACK = 4
 
 
 @uncounted_kernel
+@wrapping
 def touch_rows(
     batch: Int64Column, first: Int, sessions: Int64Column, nodes: Int64Column, sim_days: Int64Column
 ) -> Int:

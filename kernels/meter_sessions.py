@@ -8,6 +8,7 @@ import numpy as np
 
 from phusong.kernels.columns import Int, Int32Column, Int64Column
 from phusong.kernels.identity import EMPTY, SLOTS_PER_ROW, mix64
+from phusong.kernels.jit import wrapping
 from phusong.kernels.jit_uncounted import uncounted_kernel
 from phusong.kernels.meter_rows import (
     B_EPOCH,
@@ -37,6 +38,7 @@ from phusong.kernels.reject import TAKEN
 
 
 @uncounted_kernel
+@wrapping
 def session_hash(
     subscriber: Int, session_key: Int, source: Int, epoch: Int, zero_rated: Int, seed: Int
 ) -> Int:

@@ -4,6 +4,7 @@ import numpy as np
 
 from phusong.kernels.columns import ByteColumn, Int
 from phusong.kernels.identity import mix64
+from phusong.kernels.jit import wrapping
 from phusong.kernels.plmn import PLMN_INVALID, PLMN_NONE, SIX_DIGITS
 from phusong.kernels.wire.bare import bare_kernel
 from phusong.kernels.wire.words import (
@@ -37,6 +38,7 @@ def text_hash(text: str | bytes) -> int:
 
 
 @bare_kernel
+@wrapping
 def hash_text(buffer: ByteColumn, position: Int, end: Int, limit: Int) -> tuple[Int, bool]:
     """Return the hash of a text and whether it is ASCII.
 
@@ -82,6 +84,7 @@ def is_utf8(buffer: ByteColumn, position: Int, end: Int) -> bool:
 
 
 @bare_kernel
+@wrapping
 def read_plmn(buffer: ByteColumn, position: Int, end: Int, limit: Int) -> Int:
     """Return what `kernels.plmn.plmn_number` says of a text."""
     length = end - position
