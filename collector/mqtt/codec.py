@@ -27,7 +27,7 @@ from mqtt5 import (
     read,
 )
 
-from phusong.collector.mqtt.texts import Malformed, assert_texts
+from phusong.collector.mqtt.texts import Malformed, assert_texts, assert_topic_name
 
 __all__ = [
     "AuthPacket",
@@ -50,6 +50,7 @@ __all__ = [
     "UnsubAckPacket",
     "UnsubAckReasonCode",
     "UnsubscribePacket",
+    "assert_topic_name",
     "packet_bytes",
     "protocol_level",
     "read_packet",

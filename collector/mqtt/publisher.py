@@ -15,6 +15,7 @@ from phusong.collector.mqtt.codec import (
     Malformed,
     PublishPacket,
     QoS,
+    assert_topic_name,
 )
 from phusong.collector.mqtt.greeting import RECEIVE_MAX
 from phusong.collector.mqtt.refused import Refused
@@ -53,11 +54,10 @@ class Topics:
         """Return the route number of a topic that a principal publishes on. Raises Malformed, Refused."""
         number = self.numbers(principal).get(topic)
         if number is None:
+            assert_topic_name(topic)
+            route = route_of_topic(topic.decode(), Transport.MQTT, principal)
             try:
-                route = route_of_topic(topic.decode(), Transport.MQTT, principal)
                 number = self.numbers(principal)[topic] = self._table.number(route)
-            except UnicodeDecodeError as error:
-                raise Malformed("a topic is not UTF-8") from error
             except TooManyRoutes as error:
                 raise Refused(DisconnectReasonCode.QUOTA_EXCEEDED, str(error)) from error
         return number
@@ -104,12 +104,12 @@ class Publisher:
             position = int(end)
             if count == 0:
                 return position
-            found = Publishes(*(column[:count] for column in self._topics.found))
-            route = self._route_of(data, found)
+            route, fault = self._route_of(data, count)
+            found = Publishes(*(column[: len(route)] for column in self._topics.found))
             envelopes = np.empty(
-                int(found.payload_length.sum()) + ENVELOPE_HEAD_MAX_BYTES * count, np.uint8
+                int(found.payload_length.sum()) + ENVELOPE_HEAD_MAX_BYTES * len(route), np.uint8
             )
-            offset = np.empty(count, np.int64)
+            offset = np.empty(len(route), np.int64)
             size = write_envelopes(
                 buffer, route, found.payload_offset, found.payload_length, envelopes, offset
             )
@@ -121,7 +121,10 @@ class Publisher:
                 envelopes=envelopes[:size].tobytes(),
                 complete=partial(self._complete, packet_id),
             )
-            self._offer(parcel, packet_id)
+            if len(route):
+                self._offer(parcel, packet_id)
+            if fault is not None:
+                raise fault
 
     def take(self, packet: PublishPacket) -> None:
         """Take a message that is not plain. Raises Refused, Malformed."""
@@ -145,13 +148,26 @@ class Publisher:
             self._write(b"".join(self._acks))
             self._acks.clear()
 
-    def _route_of(self, data: bytes, found: Publishes) -> Int64Column:
-        firsts = np.flatnonzero(np.diff(found.topic_run, prepend=-1))
+    def _route_of(self, data: bytes, count: int) -> tuple[Int64Column, Malformed | Refused | None]:
+        """Return the routes of the messages found, up to one with a topic that ends the connection, and why it does.
+
+        What came before a fault is taken whether or not it came in the same chunk.
+        """
+        found = self._topics.found
+        topic_run = found.topic_run[:count]
+        firsts = np.flatnonzero(np.diff(topic_run, prepend=-1))
         places = zip(
             found.topic_offset[firsts].tolist(), found.topic_length[firsts].tolist(), strict=True
         )
-        numbers = [self._number(data[offset : offset + n]) for offset, n in places]
-        return np.array(numbers, np.int64)[found.topic_run]
+        numbers: list[int] = []
+        fault: Malformed | Refused | None = None
+        for offset, length in places:
+            try:
+                numbers.append(self._number(data[offset : offset + length]))
+            except (Malformed, Refused) as error:
+                fault = error
+                break
+        return np.array(numbers, np.int64)[topic_run[topic_run < len(numbers)]], fault
 
     def _number(self, topic: bytes) -> int:
         return self._number_of.get(topic) or self._topics.number(topic, self._principal)
@@ -181,7 +197,9 @@ class Publisher:
             with_reason=self._with_reason,
             packet_max_bytes=self._packet_max_bytes,
         )
-        if acks and not self._acks:
+        if not acks:
+            return  # QoS 0 only
+        if not self._acks:
             # All parcels of a commit complete in this turn of the loop; their acknowledgements leave in one write.
             self._loop.call_soon(self.flush)
         self._acks.append(acks)

@@ -1,7 +1,6 @@
-"""Whether the texts of an MQTT 5 packet are UTF-8, looked at before the codec, which panics where they are not.
+"""Whether the texts of an MQTT 5 packet are texts, looked at before the codec, which panics where they are not UTF-8.
 
-Only a packet with a byte over 0x7F is walked field by field; plain messages never come here (`kernels.publishes`), so
-slow is good enough. A walk that runs off the packet stops: the codec says what is wrong with it.
+A packet is walked field by field; plain messages never come here (`kernels.publishes`), so slow is good enough. A walk that runs off the packet stops: the codec says what is wrong with it.
 """
 
 CONNECT, PUBLISH, SUBSCRIBE, UNSUBSCRIBE = 1, 3, 8, 10
@@ -28,15 +27,19 @@ class Malformed(Exception):
 
 
 def assert_texts(packet: memoryview) -> None:
-    """Raise Malformed when a text in a whole packet is not UTF-8."""
-    content = bytes(packet)
-    if content.isascii():
-        return
-    walk = _Walk(content)
+    """Raise Malformed when a text in a whole packet is not UTF-8 or holds U+0000 (MQTT 5, 1.5.4)."""
+    walk = _Walk(bytes(packet))
     try:
         walk.packet()
     except IndexError:
         return
+
+
+def assert_topic_name(topic: bytes) -> None:
+    """Raise Malformed when bytes are no name to publish on (MQTT 5, 1.5.4 and 3.3.2.1)."""
+    _assert_text(topic)
+    if b"+" in topic or b"#" in topic:
+        raise Malformed("a topic to publish on has no wildcards")
 
 
 class _Walk:
@@ -102,8 +105,7 @@ class _Walk:
         length = self._length()
         text = self._content[self._position : self._position + length]
         self._skip(length)
-        if not _is_utf8(text):
-            raise Malformed("a text is not UTF-8")
+        _assert_text(text)
 
     def _length(self) -> int:
         return self._byte() << 8 | self._byte()
@@ -125,9 +127,10 @@ class _Walk:
         self._position += count
 
 
-def _is_utf8(text: bytes) -> bool:
+def _assert_text(text: bytes) -> None:
     try:
         text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    except UnicodeDecodeError as error:
+        raise Malformed("a text is not UTF-8") from error
+    if b"\0" in text:
+        raise Malformed("a text holds U+0000")

@@ -136,6 +136,33 @@ async def test_qos_0_is_taken_and_not_acknowledged(doors):
     peer.close()
 
 
+async def test_a_message_of_qos_0_in_a_chunk_of_its_own_holds_back_no_acknowledgement(doors):
+    peer = await Peer.connected(doors.mqtt_port)
+
+    peer.send(PublishPacket(TOPIC, usage_payload(1)), PingReqPacket())
+    assert isinstance(await peer.packet(), PingRespPacket)
+    peer.send(publish(TOPIC, usage_payload(2), 8))
+    assert (await peer.packet()).packet_id == 8
+    peer.send(publish(TOPIC, usage_payload(3), 9))
+
+    assert (await peer.packet()).packet_id == 9
+    peer.close()
+
+
+@pytest.mark.parametrize("topic", [b"bad\xff", b"bad\0", b"a/+/b", b"a/#"])
+async def test_what_came_before_a_topic_that_is_none_is_taken_whole(doors, topic):
+    peer = await Peer.connected(doors.mqtt_port)
+    good = publish(TOPIC, usage_payload(1), 1).write()
+    bad = publish("x" * len(topic), b"p", 2).write().replace(b"x" * len(topic), topic)
+
+    peer.send(good + bad + good)
+
+    assert (await peer.packets())[-1].reason_code == DisconnectReasonCode.MALFORMED_PACKET
+    await doors.intake.submit(*_marker())
+    assert sum(c.accepted_row_count for c in doors.counts.origins.values()) == 2
+    peer.close()
+
+
 async def test_a_message_sent_again_is_acknowledged_and_counted_once(doors):
     peer = await Peer.connected(doors.mqtt_port)
 
