@@ -2,10 +2,11 @@
 
 import ssl
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import unquote
 
 import numpy as np
+from google.protobuf.message import DecodeError, Message
 
 from phusong.collector.admission.doorkeeper import Shown
 from phusong.collector.topics import route_of_names
@@ -15,6 +16,9 @@ from phusong.kernels.reject import TAKEN
 from phusong.kernels.wire.decode import decode_payloads
 
 CERTIFICATE = "x509_pem_cert"  # what gRPC calls the client certificate it has verified
+
+
+Request = TypeVar("Request", bound=Message)
 
 
 class Call(Protocol):
@@ -60,6 +64,18 @@ def route_of_payload(payload: bytes, principal: str) -> Route:
         # Nobody's batch because it cannot be read at all: that is the reason worth telling, and the names are junk.
         return Route("", "", principal, Transport.GRPC, PayloadKind.BATCH)
     return route
+
+
+def parsed(request: Request, message: bytes) -> Request:
+    """Fill a request from bytes; what is none asks for nothing in nobody's name, and is refused for that.
+
+    gRPC itself would call it an INTERNAL error.
+    """
+    try:
+        request.ParseFromString(message)
+    except DecodeError:
+        request.Clear()
+    return request
 
 
 def _refusal_of(payload: bytes) -> int:

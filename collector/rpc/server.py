@@ -25,7 +25,7 @@ from phusong.collector.decisions import DecisionBoard, DecisionsForgotten
 from phusong.collector.intake import RETRY_MS, Intake, Overloaded
 from phusong.collector.journal.writer import JournalFailed
 from phusong.collector.routes import TooManyRoutes
-from phusong.collector.rpc.calls import route_of_payload, shown
+from phusong.collector.rpc.calls import parsed, route_of_payload, shown
 from phusong.kernels.frame import Transport
 from phusong.kernels.route_names import is_slug
 from phusong.kernels.wire.decode import PAYLOAD_MAX_BYTES
@@ -115,13 +115,9 @@ class GrpcServer:
         return grpc.method_handlers_generic_handler(
             ENFORCEMENT,
             {
-                "Watch": grpc.unary_stream_rpc_method_handler(
-                    self._watch, request_deserializer=WatchRequest.FromString
-                ),
+                "Watch": grpc.unary_stream_rpc_method_handler(self._watch),
                 "Acknowledge": grpc.unary_unary_rpc_method_handler(
-                    self._acknowledge,
-                    request_deserializer=AcknowledgeRequest.FromString,
-                    response_serializer=AcknowledgeResponse.SerializeToString,
+                    self._acknowledge, response_serializer=AcknowledgeResponse.SerializeToString
                 ),
             },
         )
@@ -195,7 +191,8 @@ class GrpcServer:
         finally:
             await waiting.put(None)
 
-    async def _watch(self, request: WatchRequest, context: Context) -> AsyncIterator[bytes]:
+    async def _watch(self, message: bytes, context: Context) -> AsyncIterator[bytes]:
+        request = parsed(WatchRequest(), message)
         guest = await self._admit(context, request.operator)
         if not is_slug(request.operator) or request.after_position < 0:
             await context.abort(
@@ -218,9 +215,8 @@ class GrpcServer:
             await self._abort_revoked(context, guest)
         await context.abort(grpc.StatusCode.UNAVAILABLE, "the service is stopping")
 
-    async def _acknowledge(
-        self, request: AcknowledgeRequest, context: Context
-    ) -> AcknowledgeResponse:
+    async def _acknowledge(self, message: bytes, context: Context) -> AcknowledgeResponse:
+        request = parsed(AcknowledgeRequest(), message)
         guest = await self._admit(context, request.operator)
         if not is_slug(request.operator):
             await context.abort(

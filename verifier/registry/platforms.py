@@ -29,7 +29,14 @@ def read_platforms(content: bytes) -> list[LineError] | tuple[Platform, ...]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return [LineError(1, "", f"byte {error.start} is not UTF-8; save the file as UTF-8")]
-    reader = csv.DictReader(io.StringIO(text))
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        return _read_rows(reader)
+    except csv.Error as error:
+        return [LineError(reader.line_num, "", f"not CSV: {error}")]
+
+
+def _read_rows(reader: "csv.DictReader[str]") -> list[LineError] | tuple[Platform, ...]:
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         return [LineError(1, missing[0], f"column missing; expected {', '.join(COLUMNS)}")]

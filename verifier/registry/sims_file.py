@@ -27,6 +27,8 @@ KEY, OPERATOR, PROVINCE, END = "subscriber_key", "operator", "province_code", "e
 STARTS = ("handover_date", "start")
 UNIX_DAY = dt.date(1970, 1, 1)
 HEADER_LINES = 1
+# Polars reads "-021-10-01" as a year before Christ.
+YEAR_MIN, YEAR_MAX = 1, 9998
 
 DECIMAL = r"^[+-]?\d{1,20}$"
 HEXADECIMAL = r"^0[xX][0-9a-fA-F]{1,16}$"
@@ -67,9 +69,15 @@ def parse_columns(table: pl.DataFrame, start: str) -> pl.DataFrame:
         ).alias(KEY),
         pl.col(OPERATOR),
         pl.col(PROVINCE),
-        pl.col(start).str.to_date("%Y-%m-%d", strict=False).alias("first"),
-        pl.col(END).str.to_date("%Y-%m-%d", strict=False).alias(END),
+        date_of(start).alias("first"),
+        date_of(END).alias(END),
     )
+
+
+def date_of(column: str) -> pl.Expr:
+    """Return a text as a date, null where it is none that Python can hold with some months to spare."""
+    date = pl.col(column).str.to_date("%Y-%m-%d", strict=False)
+    return pl.when(date.dt.year().is_between(YEAR_MIN, YEAR_MAX)).then(date)
 
 
 def find_errors(table: pl.DataFrame, parsed: pl.DataFrame, start: str) -> list[LineError]:
