@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from phusong.kernels.columns import ByteColumn, CellReports, Int64Column, SignalReadings
 from phusong.kernels.identity import STEP, mix64
-from phusong.kernels.jit import kernel
+from phusong.kernels.jit import kernel, wrapping
 from phusong.kernels.wire.histogram import read_histogram
 from phusong.kernels.wire.schema import NAN_BITS
 
@@ -26,6 +26,7 @@ BIN_COUNT_MAX = 128
 
 
 @kernel
+@wrapping
 def mix_column(bits: Int64Column, row_hash: Int64Column) -> None:
     """Take one more column into the hash of every row."""
     assert len(bits) == len(row_hash)
@@ -34,6 +35,7 @@ def mix_column(bits: Int64Column, row_hash: Int64Column) -> None:
 
 
 @kernel
+@wrapping
 def mix_histograms(
     buffer: ByteColumn,
     offset: Int64Column,
