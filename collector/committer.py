@@ -1,20 +1,25 @@
 """The worker thread of the intake: takes everything waiting, makes one frame of it, commits it, tells the loop.
 
-The only place where anything is committed. Nothing here runs on the event loop.
+The only place where anything is committed. Nothing here runs on the event loop. While the disk is nearly full, what doors
+brought waits here; what the service itself has to write down goes on.
 """
 
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from phusong.collector.counts import Counters
-from phusong.collector.journal.writer import JournalWriter, NewFrame
+from phusong.collector.journal.writer import JournalWriter, NewFrame, NoSpace, NotTaken
 from phusong.collector.judge import Envelopes, Judge, Judgement
 from phusong.collector.parcel import Outcome, Parcel
 from phusong.collector.receipts import Committed
+from phusong.collector.space import LOOK_EVERY_S, Space, SpaceWatch
+
+log = logging.getLogger(__name__)
 
 # A frame takes what waits up to this: large enough that the disk is busy writing and not syncing, small
 # enough that a receipt waits a few ms. One payload may be 1 MiB more.
@@ -35,21 +40,32 @@ class Committer:
         counters: Counters,
         clock_ms: Callable[[], int],
         tell: Callable[[Completions], None],
+        *,
+        watch: SpaceWatch,
     ) -> None:
-        """`tell` is called on the worker thread with what is complete, once per commit."""
+        """`tell` is called on the worker thread with what is complete, and with nothing when room comes or goes."""
         self._writer = writer
         self._judge = judge
         self._table = judge.table
         self._counters = counters
         self._clock_ms = clock_ms
         self._tell = tell
+        self._watch = watch
         self._waiting: deque[Parcel] = deque()
+        self._own_count = 0  # of those that wait
         self._wake = threading.Condition()
         self._is_closing = False
+        self._is_ending = False
         self._thread = threading.Thread(target=self._run, name="phusong-committer", daemon=True)
+
+    @property
+    def space(self) -> Space:
+        """The room on the disk when it was last looked at."""
+        return self._watch.space
 
     def start(self) -> None:
         """Start the thread."""
+        self._look()
         self._thread.start()
 
     def put(self, parcel: Parcel) -> None:
@@ -57,12 +73,19 @@ class Committer:
         with self._wake:
             assert not self._is_closing, "the doors close before the intake"
             self._waiting.append(parcel)
+            self._own_count += parcel.is_own
+            self._wake.notify()
+
+    def stop_waiting(self) -> None:
+        """Answer what waits for room with NotTaken from now on: the doors close. Any thread."""
+        with self._wake:
+            self._is_ending = True
             self._wake.notify()
 
     def close(self) -> None:
         """Commit what waits and end the thread."""
         with self._wake:
-            self._is_closing = True
+            self._is_closing = self._is_ending = True
             self._wake.notify()
         self._thread.join()
 
@@ -71,8 +94,11 @@ class Committer:
         while parcels := self._take():
             if error is None:
                 try:
-                    self._tell(self._commit(parcels))
-                    self._writer.tidy()
+                    if self._look(parcels):
+                        self._tell(self._commit(parcels))
+                        self._writer.tidy()
+                    else:
+                        self._put_back(parcels)
                 except Exception as failure:  # noqa: BLE001 - whatever it is, the loop must hear of it and stop
                     error = failure
                 else:
@@ -81,21 +107,73 @@ class Committer:
 
     def _take(self) -> list[Parcel]:
         """Wait for parcels; return those of the next frame, none when closing."""
+        while True:
+            with self._wake:
+                if self.space.is_short and self._is_ending:
+                    self._refuse_waiting()
+                taken = self._first_waiting()
+                if taken or self._is_closing:
+                    return taken
+                was_woken = self._wake.wait(LOOK_EVERY_S)
+            if not was_woken:
+                self._look()
+
+    def _first_waiting(self) -> list[Parcel]:
+        """Take as many parcels as make a frame, of the service itself only while the disk is nearly full."""
+        if self.space.is_short:
+            return self._take_own() if self._own_count else []
         taken: list[Parcel] = []
         byte_count = payload_count = 0
-        with self._wake:
-            while not self._waiting and not self._is_closing:
-                self._wake.wait()
-            while (
-                self._waiting
-                and byte_count < FRAME_BYTES_TARGET
-                and payload_count < FRAME_PAYLOAD_COUNT_TARGET
-            ):
-                parcel = self._waiting.popleft()
-                byte_count += len(parcel.envelopes)
-                payload_count += len(parcel.route)
-                taken.append(parcel)
+        while (
+            self._waiting
+            and byte_count < FRAME_BYTES_TARGET
+            and payload_count < FRAME_PAYLOAD_COUNT_TARGET
+        ):
+            parcel = self._waiting.popleft()
+            self._own_count -= parcel.is_own
+            byte_count += len(parcel.envelopes)
+            payload_count += len(parcel.route)
+            taken.append(parcel)
         return taken
+
+    def _take_own(self) -> list[Parcel]:
+        own = [parcel for parcel in self._waiting if parcel.is_own]
+        self._waiting = deque(parcel for parcel in self._waiting if not parcel.is_own)
+        self._own_count = 0
+        return own
+
+    def _refuse_waiting(self) -> None:
+        own = self._take_own()
+        refusal = NotTaken("the service ends while the disk is nearly full")
+        self._tell([(parcel, refusal) for parcel in self._waiting])
+        self._waiting = deque(own)
+        self._own_count = len(own)
+
+    def _look(self, parcels: Sequence[Parcel] = ()) -> bool:
+        """Look at the disk; return whether parcels may be committed."""
+        was_short = self.space.is_short
+        coming_bytes = sum(len(parcel.envelopes) for parcel in parcels)
+        try:
+            has_room = self._watch.look(self._writer.segment_bytes, coming_bytes)
+        except OSError as error:  # a commit, if there is one, says what is wrong with the disk
+            log.warning("the room on the disk is not known: %s", error)
+            return True
+        self._note_change(was_short=was_short)
+        return has_room or any(parcel.is_own for parcel in parcels)
+
+    def _note_change(self, *, was_short: bool) -> None:
+        if self.space.is_short == was_short:
+            return
+        if was_short:
+            log.warning("there is room on the disk again: new data is taken")
+        else:
+            log.error("%s", self.space)
+        self._tell([])
+
+    def _put_back(self, parcels: list[Parcel]) -> None:
+        """Let parcels wait for room. None of them is the service's own."""
+        with self._wake:
+            self._waiting.extendleft(reversed(parcels))
 
     def _commit(self, parcels: list[Parcel]) -> Completions:
         start = time.perf_counter()
@@ -103,9 +181,29 @@ class Committer:
         # A wall clock may step back; arrival does not.
         received_time_ms = max(self._clock_ms(), self._writer.received_time_ms)
         judgement = self._judge.judge(envelopes, received_time_ms)
-        sequence = self._writer.append([NewFrame(received_time_ms, envelopes.body)])
+        sequence = self._append(NewFrame(received_time_ms, envelopes.body))
         self._counters.add(judgement, envelopes.length, time.perf_counter() - start)
         return _completions(parcels, sequence, judgement)
+
+    def _append(self, frame: NewFrame) -> int:
+        """Append a frame; where the disk has no room at all, try again until it has.
+
+        Nothing else is committed meanwhile: what was judged has to be the next thing in the journal.
+        """
+        while True:
+            try:
+                return self._writer.append([frame])
+            except NoSpace as error:
+                log.error("the disk is full: %s; the commit is tried again", error)  # noqa: TRY400 - the reason says all
+                was_short = self.space.is_short
+                self._watch.note_full()
+                self._note_change(was_short=was_short)
+                with self._wake:
+                    if not self._is_ending:
+                        self._wake.wait(LOOK_EVERY_S)
+                    if self._is_ending:
+                        self._writer.give_up()
+                        raise NotTaken("the service ends while the disk is full") from error
 
     def _envelopes(self, parcels: list[Parcel]) -> Envelopes:
         route = np.concatenate([parcel.route for parcel in parcels])

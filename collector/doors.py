@@ -21,7 +21,8 @@ from phusong.collector.local_door import LocalDoor
 from phusong.collector.memory import recover, save_memory
 from phusong.collector.mqtt.endpoint import MqttEndpoint
 from phusong.collector.rpc.server import GrpcServer
-from phusong.collector.signing import signing
+from phusong.collector.signing import Signing, signing
+from phusong.collector.space import RESERVE_BYTES, Space
 from phusong.collector.warming import warm_kernels
 
 log = logging.getLogger(__name__)
@@ -41,11 +42,12 @@ class OpenIntake(NamedTuple):
     writer: JournalWriter
     intake: Intake
     board: DecisionBoard
+    signing: Signing
 
 
 @asynccontextmanager
 async def open_intake(
-    data: Path, clock_ms: Callable[[], int] = wall_clock_ms
+    data: Path, clock_ms: Callable[[], int] = wall_clock_ms, reserve_bytes: int = RESERVE_BYTES
 ) -> AsyncIterator[OpenIntake]:
     """Open the journal in `data` for writing, with everything it says was seen; no doors.
 
@@ -57,11 +59,11 @@ async def open_intake(
         memory = recover(writer.folder)
         assert memory.sequence == writer.sequence, "nobody else writes"
         async with (
-            signing(data, writer, clock_ms),
-            Intake(writer, memory.judge, clock_ms) as intake,
+            signing(data, writer, clock_ms) as known,
+            Intake(writer, memory.judge, clock_ms, reserve_bytes) as intake,
         ):
             memory.board.attach(intake)
-            yield OpenIntake(writer, intake, memory.board)
+            yield OpenIntake(writer, intake, memory.board, known)
         if not writer.is_failed:
             try:
                 save_memory(writer, memory.judge, memory.board)
@@ -97,6 +99,7 @@ class DoorOptions:
     # Clients of this machine need no credential.
     open_loopback: bool = False
     limits: Limits = DEFAULT_LIMITS
+    reserve_bytes: int = RESERVE_BYTES  # of the disk: nothing new is taken into it
 
 
 class Doors:
@@ -112,8 +115,10 @@ class Doors:
         """Open. Raises what `open_intake` raises, and OSError when a port is taken or a file of TLS unusable."""
         options = self._options
         async with AsyncExitStack() as stack:
-            opened = await stack.enter_async_context(open_intake(options.data, self._clock_ms))
-            self._writer, self.intake, self.board = opened
+            opened = await stack.enter_async_context(
+                open_intake(options.data, self._clock_ms, options.reserve_bytes)
+            )
+            self._writer, self.intake, self.board, self.signing = opened
             self.doorkeeper = Doorkeeper(
                 self.intake.table, options.limits, is_loopback_open=options.open_loopback
             )
@@ -137,6 +142,7 @@ class Doors:
 
     async def __aexit__(self, *_: object) -> None:
         """Close the doors, commit what was accepted, answer it, release the journal."""
+        self.intake.stop_waiting()
         await self._stack.aclose()
 
     @property
@@ -160,6 +166,11 @@ class Doors:
         return self.intake.counts
 
     @property
+    def space(self) -> Space:
+        """The room on the disk."""
+        return self.intake.space
+
+    @property
     def connection_count(self) -> int:
         """How many MQTT clients there are."""
         return self._mqtt.connection_count
@@ -175,9 +186,14 @@ class Doors:
             return "the clock went back: arrivals are counted under a time that has not come yet"
         if self.intake.failure.done():
             return f"the journal takes nothing more: {self.intake.failure.exception()}"
+        if self.intake.is_short_of_space:
+            return str(self.intake.space)
         if self.intake.is_full:
             return "the intake is full"
-        return None if self._broker is None else self._broker.not_ready()
+        reason = self.signing.not_ready()
+        if reason is None and self._broker is not None:
+            reason = self._broker.not_ready()
+        return reason
 
     async def failed(self) -> None:
         """Wait for ever, or raise what stopped the intake: the service must end then."""

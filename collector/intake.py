@@ -8,12 +8,13 @@ from typing import Self
 
 from phusong.collector.committer import Committer, Completions
 from phusong.collector.counts import Counters, IntakeCounts
-from phusong.collector.journal.writer import JournalFailed, JournalWriter
+from phusong.collector.journal.writer import JournalFailed, JournalWriter, NotTaken
 from phusong.collector.judge import Judge
 from phusong.collector.parcel import Outcome, Parcel
 from phusong.collector.receipts import receipt_of
 from phusong.collector.routes import RouteTable, TooManyRoutes
-from phusong.kernels.frame import Route
+from phusong.collector.space import RESERVE_BYTES, Space, SpaceWatch
+from phusong.kernels.frame import Route, Transport
 from phusong.v1.ingest_pb2 import Receipt
 
 # What may wait for a commit: a third of a second of a good disk. Doors that watch `is_full` stop reading then, so
@@ -25,6 +26,8 @@ QUEUE_ROOMY_SHARE = 2
 
 # Told to who comes while the queue is full: a few commits.
 RETRY_MS = 250
+# Told while the disk is nearly full: somebody has to make room first.
+NO_ROOM_RETRY_MS = 5000
 
 # Of one caller of `receipts`, so that an import leaves room for the doors.
 IN_FLIGHT_MAX_BYTES = 8 << 20
@@ -37,11 +40,11 @@ def wall_clock_ms() -> int:
 
 
 class Overloaded(Exception):
-    """Not taken: the queue is full. Send again after `retry_ms`."""
+    """Not taken: the queue or the disk is full. Send again after `retry_ms`."""
 
-    def __init__(self, retry_ms: int) -> None:
+    def __init__(self, retry_ms: int, reason: str = "the intake is full") -> None:
         """Say when to come back."""
-        super().__init__(f"the intake is full; try again in {retry_ms} ms")
+        super().__init__(f"{reason}; send again in {retry_ms} ms")
         self.retry_ms = retry_ms
 
 
@@ -49,16 +52,24 @@ class Intake:
     """Takes payloads on the event loop and answers when they are on disk. Use it with `async with`."""
 
     def __init__(
-        self, writer: JournalWriter, judge: Judge, clock_ms: Callable[[], int] = wall_clock_ms
+        self,
+        writer: JournalWriter,
+        judge: Judge,
+        clock_ms: Callable[[], int] = wall_clock_ms,
+        reserve_bytes: int = RESERVE_BYTES,
     ) -> None:
-        """The writer stays the caller's to close, after the intake."""
+        """The writer stays the caller's to close, after the intake. Nothing new is taken into the last `reserve_bytes`."""
         self.table: RouteTable = judge.table
         self.failure: asyncio.Future[None]  # set with the exception that stopped the intake
         self._counters = Counters(self.table)
-        self._committer = Committer(writer, judge, self._counters, clock_ms, self._tell)
+        watch = SpaceWatch(writer.folder, reserve_bytes)
+        self._committer = Committer(
+            writer, judge, self._counters, clock_ms, self._tell, watch=watch
+        )
+        self._is_ending = False
         self._queue_bytes = 0
         self._queue_payload_count = 0
-        self._when_roomy: list[Callable[[], None]] = []
+        self._when_roomy: dict[Callable[[], None], None] = {}
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -67,6 +78,7 @@ class Intake:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.stop_waiting()
         await asyncio.to_thread(self._committer.close)
         await asyncio.sleep(0)  # what the worker told last is complete before anyone goes on
         if self.failure.done():
@@ -77,10 +89,24 @@ class Intake:
     @property
     def is_full(self) -> bool:
         """Whether a door should stop reading."""
+        return self.is_short_of_space or self._is_queue_full
+
+    @property
+    def _is_queue_full(self) -> bool:
         return (
             self._queue_bytes >= QUEUE_MAX_BYTES
             or self._queue_payload_count >= QUEUE_PAYLOAD_COUNT_MAX
         )
+
+    @property
+    def is_short_of_space(self) -> bool:
+        """Whether nothing new is taken because the disk is nearly full."""
+        return self.space.is_short and not self._is_ending
+
+    @property
+    def space(self) -> Space:
+        """The room on the disk when it was last looked at."""
+        return self._committer.space
 
     @property
     def counts(self) -> IntakeCounts:
@@ -88,15 +114,25 @@ class Intake:
         return self._counters.snapshot(self._queue_bytes, self._queue_payload_count)
 
     def call_when_roomy(self, callback: Callable[[], None]) -> None:
-        """Call back once, when half of the queue has gone."""
-        self._when_roomy.append(callback)
+        """Call back once, when half of the queue has gone and the disk has room."""
+        self._when_roomy[callback] = None
+
+    def forget(self, callback: Callable[[], None]) -> None:
+        """Do not call back: a disk may be full for longer than a connection lasts."""
+        self._when_roomy.pop(callback, None)
 
     async def room(self) -> None:
-        """Return when the queue is not full."""
+        """Return when the intake is not full."""
         while self.is_full:
             roomy = asyncio.Event()
             self.call_when_roomy(roomy.set)
             await roomy.wait()
+
+    def stop_waiting(self) -> None:
+        """Take nothing that would have to wait for room on the disk: the doors are about to close."""
+        self._is_ending = True
+        self._committer.stop_waiting()
+        self._call_if_roomy()
 
     def offer(self, parcel: Parcel) -> None:
         """Take a parcel whatever waits already; look at `is_full` before. Raises JournalFailed."""
@@ -107,7 +143,9 @@ class Intake:
 
     async def submit(self, route: Route, payload: bytes) -> Receipt:
         """Return the receipt of one payload after its commit. Raises Overloaded, JournalFailed."""
-        if self.is_full:
+        if self.is_short_of_space and route.transport != Transport.SERVICE:
+            raise Overloaded(NO_ROOM_RETRY_MS, str(self.space))
+        if self._is_queue_full:
             raise Overloaded(RETRY_MS)
         try:
             return await self.send(route, payload)
@@ -130,7 +168,8 @@ class Intake:
             else:
                 receipt.set_result(receipt_of(outcome, outcome.first, self.table))
 
-        self.offer(Parcel.of_one(number, payload, complete))
+        is_own = route.transport == Transport.SERVICE
+        self.offer(Parcel.of_one(number, payload, complete, is_own=is_own))
         return receipt
 
     async def receipts(self, payloads: Iterable[tuple[Route, bytes]]) -> AsyncIterator[Receipt]:
@@ -162,14 +201,22 @@ class Intake:
         for parcel, outcome in completions:
             self._queue_bytes -= len(parcel.envelopes)
             self._queue_payload_count -= len(parcel.route)
-            if isinstance(outcome, Exception) and not self.failure.done():
-                self.failure.set_exception(outcome)
+            if isinstance(outcome, Exception) and not isinstance(outcome, NotTaken):
+                self._note_failure(outcome)
             parcel.complete(outcome)
+        self._call_if_roomy()
+
+    def _note_failure(self, failure: Exception) -> None:
+        if not self.failure.done():
+            self.failure.set_exception(failure)
+
+    def _call_if_roomy(self) -> None:
         is_roomy = (
-            self._queue_bytes <= QUEUE_MAX_BYTES // QUEUE_ROOMY_SHARE
+            not self.is_short_of_space
+            and self._queue_bytes <= QUEUE_MAX_BYTES // QUEUE_ROOMY_SHARE
             and self._queue_payload_count <= QUEUE_PAYLOAD_COUNT_MAX // QUEUE_ROOMY_SHARE
         )
         if is_roomy and self._when_roomy:
-            callbacks, self._when_roomy = self._when_roomy, []
+            callbacks, self._when_roomy = self._when_roomy, {}
             for callback in callbacks:
                 callback()

@@ -13,9 +13,9 @@ from typing import Self
 
 from phusong.collector.intake import Intake
 from phusong.collector.journal.writer import JournalFailed
-from phusong.kernels.frame import Route
+from phusong.kernels.frame import Route, Transport
 from phusong.v1.ingest_pb2 import Receipt
-from phusong.v1.local_pb2 import LocalPayload
+from phusong.v1.local_pb2 import LocalAnswer, LocalPayload
 
 SOCKET_NAME = "intake.sock"
 LENGTH_BYTES = 4
@@ -62,8 +62,10 @@ class LocalDoor:
         try:
             while True:
                 message = LocalPayload.FromString(await read_message(reader))
-                await self._intake.room()
-                await waiting.put(self._intake.send(route_of(message), message.payload))
+                route = route_of(message)
+                if route.transport != Transport.SERVICE:
+                    await self._room(writer)
+                await waiting.put(self._intake.send(route, message.payload))
         except (asyncio.IncompleteReadError, ConnectionError, JournalFailed):
             pass  # the command is done or gone, or hears of the failure by the closed socket
         finally:
@@ -73,6 +75,13 @@ class LocalDoor:
             writer.close()
             self._tasks.discard(task)
 
+    async def _room(self, writer: asyncio.StreamWriter) -> None:
+        """Return when telemetry is taken; say so when that may last."""
+        if self._intake.is_short_of_space:
+            answer = LocalAnswer(waiting=str(self._intake.space))
+            writer.write(framed(answer.SerializeToString()))
+        await self._intake.room()
+
 
 async def _answer(
     waiting: "asyncio.Queue[asyncio.Future[Receipt] | None]", writer: asyncio.StreamWriter
@@ -80,7 +89,7 @@ async def _answer(
     """Write receipts in order, each after its commit."""
     with contextlib.suppress(ConnectionError, JournalFailed):
         while receipt := await waiting.get():
-            writer.write(framed((await receipt).SerializeToString()))
+            writer.write(framed(LocalAnswer(receipt=await receipt).SerializeToString()))
             await writer.drain()
 
 

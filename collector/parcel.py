@@ -20,7 +20,7 @@ class Parcel:
     payloads lie in a frame that is on disk, or with why they are not on disk.
     """
 
-    __slots__ = ("complete", "envelopes", "length", "offset", "route")
+    __slots__ = ("complete", "envelopes", "is_own", "length", "offset", "route")
 
     def __init__(
         self,
@@ -30,8 +30,12 @@ class Parcel:
         length: Int64Column,
         envelopes: bytes,
         complete: Callable[[Outcome], None],
+        is_own: bool = False,
     ) -> None:
-        """Take the columns as they are; the sender must not touch them again."""
+        """Take the columns as they are; the sender must not touch them again.
+
+        `is_own` is what the service itself has to write down, also when the disk is nearly full.
+        """
         assert len(route) == len(offset)
         assert len(route) == len(length)
         self.route = route
@@ -39,10 +43,16 @@ class Parcel:
         self.length = length
         self.envelopes = envelopes
         self.complete = complete
+        self.is_own = is_own
 
     @classmethod
     def of_one(
-        cls, route_number: int, payload: bytes, complete: Callable[[Outcome], None]
+        cls,
+        route_number: int,
+        payload: bytes,
+        complete: Callable[[Outcome], None],
+        *,
+        is_own: bool = False,
     ) -> "Parcel":
         """Return a parcel with one payload."""
         head = encode_envelope_head(route_number, len(payload))
@@ -52,4 +62,5 @@ class Parcel:
             length=np.array([len(payload)], np.int64),
             envelopes=head + payload,
             complete=complete,
+            is_own=is_own,
         )

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,42 +14,74 @@ from phusong.collector.journal.writer import JournalWriter
 
 log = logging.getLogger(__name__)
 
+# Five attempts. A receipt promises the next signed head, so a service that cannot sign is not ready; a copy that was in the
+# way for a minute is no reason to wake anybody.
+LATE_S = 5 * SIGN_EVERY_S
+
+
+class Signing:
+    """What is known of signing and sealing; written on the loop, read by anyone."""
+
+    def __init__(self) -> None:
+        """Start with everything signed."""
+        self.failure_count = 0
+        self._reason = ""
+        self._sound_s = dict.fromkeys(("signed", "sealed"), time.monotonic())
+
+    @property
+    def signed_age_s(self) -> float:
+        """How long ago the head of the journal was signed, or was found to be signed already."""
+        return time.monotonic() - self._sound_s["signed"]
+
+    def not_ready(self) -> str | None:
+        """Say what has failed for too long, None when nothing has."""
+        for what, sound_s in self._sound_s.items():
+            age_s = time.monotonic() - sound_s
+            if age_s > LATE_S:
+                return f"the journal has not been {what} for {age_s:.0f} s: {self._reason}"
+        return None
+
+    async def tried(self, what: str, step: Callable[[], bool]) -> bool:
+        """Return what a step returns, on a thread; False when it fails, which is counted and said."""
+        try:
+            has_done = await asyncio.to_thread(step)
+        except (JournalDamaged, OSError, sqlite3.Error) as error:
+            self.failure_count += 1
+            self._reason = str(error)
+            log.error("the journal is not %s: %s; trying again in a minute", what, error)  # noqa: TRY400 - the reason says all
+            return False
+        self._sound_s[what] = time.monotonic()
+        return has_done
+
 
 @asynccontextmanager
 async def signing(
     data: Path, writer: JournalWriter, clock_ms: Callable[[], int]
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Signing]:
     """Sign and seal beside the intake; leave when the last commit is done.
 
     Raises JournalDamaged at the start, where the journal is not what was signed or the key is not usable, and OSError.
     Later failures are logged and tried again: a disk without room for a copy must not stop the intake.
     """
     notary = await asyncio.to_thread(Notary, data, writer.folder, writer.journal, clock_ms)
-    await _tried(notary.sign_head)  # what a crash left unsigned, before anything new comes
+    known = Signing()
+    await known.tried("signed", notary.sign_head)  # what a crash left unsigned, before new frames
     stop = asyncio.Event()
-    task = asyncio.create_task(_work(notary, stop), name="phusong-notary")
+    task = asyncio.create_task(_work(known, notary, stop), name="phusong-notary")
     try:
-        yield
+        yield known
     finally:
         stop.set()
         await task
         if not writer.is_failed:  # else nobody knows what is on disk
-            await _tried(notary.sign_head)
+            await known.tried("signed", notary.sign_head)
 
 
-async def _work(notary: Notary, stop: asyncio.Event) -> None:
+async def _work(known: Signing, notary: Notary, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        while not stop.is_set() and await _tried(notary.seal_next):
+        while not stop.is_set() and await known.tried("sealed", notary.seal_next):
             pass
         try:
             await asyncio.wait_for(stop.wait(), SIGN_EVERY_S)
         except TimeoutError:
-            await _tried(notary.sign_head)
-
-
-async def _tried(step: Callable[[], bool]) -> bool:
-    try:
-        return await asyncio.to_thread(step)
-    except (JournalDamaged, OSError, sqlite3.Error) as error:
-        log.error("the journal is not signed or sealed: %s; trying again in a minute", error)  # noqa: TRY400 - the reason says all
-        return False
+            await known.tried("signed", notary.sign_head)

@@ -14,7 +14,13 @@ from prometheus_client.registry import Collector
 from phusong.collector.admission.doorkeeper import DoorCounts
 from phusong.collector.broker.road import BrokerCounts
 from phusong.collector.counts import IntakeCounts
-from phusong.dashboards.exposition_intake import broker_families, door_families, intake_families
+from phusong.dashboards.exposition_intake import (
+    JournalFacts,
+    broker_families,
+    door_families,
+    intake_families,
+    journal_families,
+)
 from phusong.kernels.frame import Transport
 from phusong.verifier.status import VerifierStatus
 
@@ -33,6 +39,7 @@ class Facts(NamedTuple):
     judged: VerifierStatus | None  # the last status that carried a judgement
     doors: DoorCounts
     broker: BrokerCounts | None = None  # None: no broker is read
+    journal: JournalFacts = JournalFacts()
 
 
 class FactSource(Protocol):
@@ -60,6 +67,7 @@ class Exposition(Collector):
         facts = self._source.facts()
         yield from _service_families(facts)
         yield from door_families(facts.doors)
+        yield from journal_families(facts.journal)
         yield from intake_families(facts.intake)
         if facts.broker is not None:
             yield from broker_families(facts.broker)

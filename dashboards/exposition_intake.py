@@ -1,6 +1,7 @@
-"""The counters of the doors, of the intake and of the broker road as metric families."""
+"""The journal's disk and seals, the counters of the doors, of the intake and of the broker road as metric families."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -12,9 +13,43 @@ from prometheus_client.metrics_core import (
 from phusong.collector.admission.doorkeeper import DoorCounts
 from phusong.collector.broker.road import BrokerCounts
 from phusong.collector.counts import COMMIT_SECONDS_EDGES, IntakeCounts
+from phusong.collector.space import Space
 from phusong.kernels.frame import Transport
 
 ORIGIN_LABELS = ["operator", "transport"]
+
+
+class JournalFacts(NamedTuple):
+    """How the journal fares on its disk."""
+
+    space: Space = Space()
+    signed_age_s: float = 0.0
+    signing_failure_count: int = 0
+
+
+def journal_families(journal: JournalFacts) -> Iterator[Metric]:
+    """Yield whether there is room, and whether it is signed."""
+    space = journal.space
+    yield GaugeMetricFamily(
+        "phusong_journal_signed_age_seconds",
+        "Time since the journal's head was signed, or found signed already.",
+        value=journal.signed_age_s,
+    )
+    yield CounterMetricFamily(
+        "phusong_journal_signing_failures",
+        "Attempts to sign a head or to seal a segment that failed.",
+        value=journal.signing_failure_count,
+    )
+    for name, documentation, value in (
+        ("free_bytes", "Room left on the disk of the journal.", space.free_bytes),
+        (
+            "needed_bytes",
+            "Room on the disk below which nothing new is taken.",
+            space.needed_bytes,
+        ),
+        ("nearly_full", "1 while nothing new is taken for want of room.", space.is_short),
+    ):
+        yield GaugeMetricFamily(f"phusong_disk_{name}", documentation, value=value)
 
 
 def intake_families(counts: IntakeCounts) -> Iterator[Metric]:

@@ -14,7 +14,9 @@ import uvicorn
 
 from phusong.collector.broker.options import BrokerOptions
 from phusong.collector.doors import DoorOptions, Doors
+from phusong.collector.space import RESERVE_BYTES
 from phusong.dashboards.exposition import Exposition, Facts
+from phusong.dashboards.exposition_intake import JournalFacts
 from phusong.dashboards.http import http_app
 from phusong.dashboards.verifier_link import VerifierLink
 from phusong.v1.enforcement_pb2 import Decision
@@ -39,6 +41,7 @@ class ServiceOptions:
     clock_offset_ms: int
     broker: BrokerOptions | None = None
     open_loopback: bool = False
+    disk_reserve_bytes: int = RESERVE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Service:
                         options.grpc_port,
                         options.broker,
                         options.open_loopback,
+                        reserve_bytes=options.disk_reserve_bytes,
                     ),
                     options.clock,
                 )
@@ -115,6 +119,11 @@ class Service:
             judged=self.link.judged,
             doors=self._doors.doorkeeper.counts,
             broker=self._doors.broker_counts,
+            journal=JournalFacts(
+                self._doors.space,
+                self._doors.signing.signed_age_s,
+                self._doors.signing.failure_count,
+            ),
         )
 
     @property

@@ -112,6 +112,8 @@ class BrokerRoad:
         failure_count = 0
         while not (self._stop.is_set() or self._intake.failure.done()):
             await self._intake.room()
+            if self._stop.is_set():
+                return
             start_s = loop.time()
             try:
                 async with BrokerClient(self._options, self._tls, self._take) as client:

@@ -45,6 +45,14 @@ class JournalFailed(Exception):
     """A commit failed. The writer stops for good: Linux marks unwritten pages clean, so trying again would lie."""
 
 
+class NoSpace(Exception):
+    """The disk had no room for a commit. Nothing of it is in the journal, and it may be tried again."""
+
+
+class NotTaken(JournalFailed):
+    """What waited for room when the service ended: it is not in the journal, and nothing else is wrong."""
+
+
 class NewFrame(NamedTuple):
     """What a commit is to hold."""
 
@@ -93,7 +101,8 @@ class JournalWriter:
     def append(self, frames: Sequence[NewFrame]) -> int:
         """Commit frames in one transaction and return the sequence of the last; they are on disk then.
 
-        The received time may not run backwards. Raises JournalFailed, for good.
+        The received time may not run backwards. Raises NoSpace, after which the same may be tried again, and
+        JournalFailed, for good.
         """
         if self.is_failed:
             raise JournalFailed("an earlier commit failed; the journal takes nothing more")
@@ -113,7 +122,7 @@ class JournalWriter:
             self._database.executemany("INSERT INTO frame VALUES (?, ?, ?, ?)", rows)
             self._database.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
-            self.is_failed = True
+            self._roll_back_if_full(error)
             raise JournalFailed(
                 f"commit of {len(rows)} frames from sequence {rows[0].sequence}: {error}"
             ) from error
@@ -132,9 +141,21 @@ class JournalWriter:
         try:
             self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite3.Error as error:
+            # The log is whole and stays; what was copied of it is copied again.
+            if _is_full(error):
+                return
             self.is_failed = True
             raise JournalFailed(f"checkpoint of the write-ahead log: {error}") from error
         self._log_bytes = 0
+
+    def give_up(self) -> None:
+        """Write nothing more: what follows would not be what was judged."""
+        self.is_failed = True
+
+    @property
+    def segment_bytes(self) -> int:
+        """About how large the live segment is."""
+        return self._segment_bytes
 
     def close(self) -> None:
         """Release the journal; what was committed stays."""
@@ -226,11 +247,39 @@ class JournalWriter:
         if self._segment_bytes < self.segment_max_bytes and not is_old:
             return
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._database.close()
         meta = SegmentMeta(
             self._meta.journal, self._meta.segment + 1, self.sequence + 1, self.chain
         )
-        self._database = self._open(create_segment(self.folder, meta))
+        # The old one stays open until there is a new one: without room for it, this is tried again.
+        path = create_segment(self.folder, meta)
+        self._database.close()
+        try:
+            self._database = self._open(path)
+        except (sqlite3.Error, OSError) as error:
+            # It has its name already, so the old one must not grow: for good, even where there was only no room.
+            self.is_failed = True
+            raise JournalFailed(f"{path.name} cannot be opened: {error}") from error
+
+    def _roll_back_if_full(self, error: Exception) -> None:
+        """Make ready to try again where the disk was full; any other failure is for good.
+
+        A write that finds no room has written nothing that counts: SQLite fails before the record of the commit, or tears it,
+        and the next commit goes over it. A failed fsync (SQLITE_IOERR_FSYNC) is another matter: the kernel has forgotten
+        which pages it lost. Raises NoSpace.
+        """
+        if _is_full(error):
+            try:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+            except sqlite3.Error:
+                self.is_failed = True
+                return
+            raise NoSpace(str(error)) from error
+        self.is_failed = True
+
+
+def _is_full(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 def _lock(folder: Path) -> int:

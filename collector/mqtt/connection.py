@@ -101,6 +101,7 @@ class Connection(asyncio.Protocol):
         self._is_closing = True
         self._transport = None
         self._tail.clear()
+        self._endpoint.intake.forget(self._go_on)
         for timer in (self._timer, self._rate_timer):
             if timer is not None:
                 timer.cancel()
@@ -118,14 +119,18 @@ class Connection(asyncio.Protocol):
         if whole is None:
             self._note_heard(len(data), is_packet_new=False)
             return
+        self._read(whole, len(data))
+
+    def _read(self, whole: bytes, heard_bytes: int) -> None:
+        """Read from the first byte of a packet on; once there is a client, only while the intake is not full."""
         try:
             position = 0 if self._session is not None else self._read_first(whole)
-            if self._session is not None:
+            if self._session is not None and not self._endpoint.intake.is_full:
                 position = self._session.read(whole, position)
                 if self._session.has_disconnected:
                     self._close("disconnected")
             self._keep_tail(whole, position)
-            self._note_heard(len(data), is_packet_new=position > 0)
+            self._note_heard(heard_bytes, is_packet_new=position > 0)
             self._after_reading()
         except Refused as refused:
             self.end(refused.code, refused.reason)
@@ -247,7 +252,14 @@ class Connection(asyncio.Protocol):
         intake = self._endpoint.intake
         if intake.is_full and not self._holds(Hold.INTAKE_FULL):
             self._hold(Hold.INTAKE_FULL)
-            intake.call_when_roomy(lambda: self._release(Hold.INTAKE_FULL))
+            intake.call_when_roomy(self._go_on)
+
+    def _go_on(self) -> None:
+        """Read again, first what came and was not looked at."""
+        self._release(Hold.INTAKE_FULL)
+        whole = self._tail.joined(b"") if self._tail and not self._is_closing else None
+        if whole is not None:
+            self._read(whole, 0)
 
     def _note_heard(self, byte_count: int, *, is_packet_new: bool) -> None:
         """Book what came, and stop reading while the client's source is ahead of its rate."""
@@ -283,6 +295,11 @@ class Connection(asyncio.Protocol):
 
     def _look(self, patience: Patience) -> None:
         """End the connection of a client that takes too long for something, or look again later."""
+        intake = self._endpoint.intake
+        if intake.is_short_of_space and patience.has_been_held(self._loop.time()):
+            # What it sent is not acknowledged: it may come again, or go elsewhere.
+            self.end(DisconnectReasonCode.SERVER_BUSY, str(intake.space))
+            return
         overdue = patience.overdue(self._loop.time())
         if overdue is None:
             self._timer = self._loop.call_later(patience.look_again_s, self._look, patience)

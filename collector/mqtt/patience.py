@@ -48,6 +48,10 @@ class Patience:
         if self._begun_s is not None:
             self._begun_s = now_s
 
+    def has_been_held(self, now_s: float) -> bool:
+        """Tell whether we have not read for so long that a client which keeps alive has given us up."""
+        return self._is_held and now_s - self._heard_s >= self._keep_alive_s
+
     def mark_unread(self, now_s: float | None) -> None:
         """Note that the client takes nothing more of what is written since a moment; None: it does."""
         self._unread_s = now_s

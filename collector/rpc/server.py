@@ -22,7 +22,7 @@ from phusong.collector.admission.doorkeeper import (
     denial_text,
 )
 from phusong.collector.decisions import DecisionBoard, DecisionsForgotten
-from phusong.collector.intake import RETRY_MS, Intake, Overloaded
+from phusong.collector.intake import NO_ROOM_RETRY_MS, RETRY_MS, Intake, Overloaded
 from phusong.collector.journal.writer import JournalFailed
 from phusong.collector.routes import TooManyRoutes
 from phusong.collector.rpc.calls import parsed, route_of_payload, shown
@@ -137,7 +137,7 @@ class GrpcServer:
         wait_s = self._doorkeeper.spend("grpc", guest, 0, 0)
         if wait_s:
             message = "this source is ahead of its rate (limits.…_per_s_per_source)"
-            await _abort_overloaded(context, math.ceil(wait_s * 1000), message)
+            await _abort_overloaded(context, Overloaded(math.ceil(wait_s * 1000), message))
         self._doorkeeper.spend("grpc", guest, len(payload), 1)
 
     async def _abort_revoked(self, context: Context, guest: Guest) -> NoReturn:
@@ -150,7 +150,7 @@ class GrpcServer:
         try:
             return await self._intake.submit(route_of_payload(payload, guest.principal), payload)
         except Overloaded as error:
-            await _abort_overloaded(context, error.retry_ms)
+            await _abort_overloaded(context, error)
         except JournalFailed as error:
             await _abort(context, grpc.StatusCode.UNAVAILABLE, str(error))
 
@@ -169,7 +169,9 @@ class GrpcServer:
                 await self._abort_revoked(context, guest)
             reader.result()  # raises what ended it
         except TooManyRoutes:
-            await _abort_overloaded(context, RETRY_MS)
+            await _abort_overloaded(context, Overloaded(RETRY_MS))
+        except Overloaded as error:
+            await _abort_overloaded(context, error)
         except JournalFailed as error:
             await _abort(context, grpc.StatusCode.UNAVAILABLE, str(error))
         finally:
@@ -183,6 +185,8 @@ class GrpcServer:
     ) -> None:
         try:
             async for payload in payloads:
+                if self._intake.is_short_of_space:
+                    raise Overloaded(NO_ROOM_RETRY_MS, str(self._intake.space))
                 await self._intake.room()
                 route = route_of_payload(payload, guest.principal)
                 await waiting.put(self._intake.send(route, payload))
@@ -225,7 +229,7 @@ class GrpcServer:
         try:
             count = await self._board.acknowledge(request, Transport.GRPC, guest.principal)
         except Overloaded as error:
-            await _abort_overloaded(context, error.retry_ms)
+            await _abort_overloaded(context, error)
         except JournalFailed as error:
             await _abort(context, grpc.StatusCode.UNAVAILABLE, str(error))
         return AcknowledgeResponse(acknowledged_count=count)
@@ -244,15 +248,13 @@ async def _abort(context: Context, code: Any, message: str) -> NoReturn:
     raise AssertionError("abort raises")
 
 
-async def _abort_overloaded(
-    context: Context, retry_ms: int, why: str = "the intake is full"
-) -> NoReturn:
+async def _abort_overloaded(context: Context, overloaded: Overloaded) -> NoReturn:
     """End a call as google.rpc says: not taken, and when to come again."""
     detail = AnyMessage()
     delay = Duration()
-    delay.FromMilliseconds(retry_ms)
+    delay.FromMilliseconds(overloaded.retry_ms)
     detail.Pack(RetryInfo(retry_delay=delay))
-    message = f"{why}; send again in {retry_ms} ms"
+    message = str(overloaded)
     status = Status(code=RESOURCE_EXHAUSTED, message=message, details=[detail])
     await context.abort(
         grpc.StatusCode.RESOURCE_EXHAUSTED,

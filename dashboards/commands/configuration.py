@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from phusong.collector.space import RESERVE_BYTES
 from phusong.dashboards.commands.broker_table import PORT_MAX, BrokerTable
 from phusong.verifier.quota.settings import QUOTA_BYTES_DEFAULT
 
@@ -41,6 +42,12 @@ class Configuration(BaseModel):
     )
     quota_bytes: int = Field(
         QUOTA_BYTES_DEFAULT, ge=1, le=2**62, description="Free volume a day: 4·2³⁰ or 4·10⁹."
+    )
+    disk_reserve_bytes: int = Field(
+        RESERVE_BYTES,
+        ge=0,
+        le=2**62,
+        description="Room on the disk below which nothing new is taken.",
     )
     broker: BrokerTable | None = Field(
         None, description="A broker that telemetry is read from besides."
@@ -82,6 +89,12 @@ def read_configuration(file: Path | None, flags: dict[str, Any]) -> Layered | li
     except ValidationError as errors:
         return [_error_text(error, origin) for error in errors.errors()]
     return Layered(configuration, origin)
+
+
+def disk_reserve_bytes() -> int:
+    """Return the room a command that needs no other setting leaves on the disk: PHUSONG_DISK_RESERVE_BYTES."""
+    text = os.environ.get(variable_of("disk_reserve_bytes"), "")
+    return int(text) if text.isdecimal() else RESERVE_BYTES
 
 
 def value_of(configuration: Configuration, name: str) -> object:

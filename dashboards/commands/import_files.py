@@ -20,6 +20,7 @@ from phusong.collector.journal.segment import JournalDamaged
 from phusong.collector.journal.writer import JournalFailed, JournalLocked
 from phusong.collector.road import open_road
 from phusong.collector.routes import TooManyRoutes
+from phusong.dashboards.commands.configuration import disk_reserve_bytes
 from phusong.dashboards.commands.exits import FAILED, FINE, USAGE, fail, say
 from phusong.dashboards.commands.options import DATA_DEFAULT, DataOption, now_ms
 from phusong.kernels.frame import FrameDamaged
@@ -128,7 +129,7 @@ async def _send(
     receipts: list[FileReceipt],
     advance: Advance,
 ) -> None:
-    async with open_road(data, now_ms) as road:
+    async with open_road(data, now_ms, disk_reserve_bytes()) as road:
         for file, receipt in zip(files, receipts, strict=True):
             await send_file(road, read_file(file, format_name, options), receipt, advance)
 

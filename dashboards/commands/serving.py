@@ -99,6 +99,7 @@ def service_options(configuration: Configuration) -> ServiceOptions:
         clock_offset_ms=offset_ms,
         broker=broker_options(configuration.broker),
         open_loopback=configuration.open_loopback,
+        disk_reserve_bytes=configuration.disk_reserve_bytes,
     )
 
 

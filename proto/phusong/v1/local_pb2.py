@@ -22,16 +22,19 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from phusong.v1 import ingest_pb2 as phusong_dot_v1_dot_ingest__pb2
 from phusong.v1 import journal_pb2 as phusong_dot_v1_dot_journal__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16phusong/v1/local.proto\x12\nphusong.v1\x1a\x18phusong/v1/journal.proto\"A\n\x0cLocalPayload\x12 \n\x05route\x18\x01 \x01(\x0b\x32\x11.phusong.v1.Route\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16phusong/v1/local.proto\x12\nphusong.v1\x1a\x17phusong/v1/ingest.proto\x1a\x18phusong/v1/journal.proto\"A\n\x0cLocalPayload\x12 \n\x05route\x18\x01 \x01(\x0b\x32\x11.phusong.v1.Route\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\"R\n\x0bLocalAnswer\x12&\n\x07receipt\x18\x01 \x01(\x0b\x32\x13.phusong.v1.ReceiptH\x00\x12\x11\n\x07waiting\x18\x02 \x01(\tH\x00\x42\x08\n\x06\x61nswerb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'phusong.v1.local_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LOCALPAYLOAD']._serialized_start=64
-  _globals['_LOCALPAYLOAD']._serialized_end=129
+  _globals['_LOCALPAYLOAD']._serialized_start=89
+  _globals['_LOCALPAYLOAD']._serialized_end=154
+  _globals['_LOCALANSWER']._serialized_start=156
+  _globals['_LOCALANSWER']._serialized_end=238
 # @@protoc_insertion_point(module_scope)

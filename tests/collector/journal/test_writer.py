@@ -16,6 +16,7 @@ from phusong.collector.journal.writer import (
     JournalLocked,
     JournalWriter,
     NewFrame,
+    NoSpace,
 )
 from phusong.kernels.frame import CHAIN_START, chain_hash
 
@@ -98,15 +99,28 @@ def test_a_changed_frame_stops_the_start(tmp_path, column):
         JournalWriter(tmp_path)
 
 
-def test_a_failed_commit_stops_the_writer_for_good(tmp_path):
+def test_a_disk_without_room_is_tried_again_and_holds_nothing_of_what_failed(tmp_path):
     with JournalWriter(tmp_path) as writer:
         append_some(writer, 1)
         pages = writer._database.execute("PRAGMA page_count").fetchone()[0]
         writer._database.execute(f"PRAGMA max_page_count = {pages}")
 
-        with pytest.raises(JournalFailed, match="full"):
+        with pytest.raises(NoSpace, match="full"):
             writer.append([NewFrame(2000, bytes(1 << 20))])
         writer._database.execute("PRAGMA max_page_count = 1000000")
+        assert writer.append([NewFrame(2000, b"small")]) == 2
+
+    assert [frame.body for frame in read_frames(tmp_path)][1:] == [b"small"]
+
+
+def test_a_failed_commit_stops_the_writer_for_good(tmp_path):
+    with JournalWriter(tmp_path) as writer:
+        append_some(writer, 1)
+        writer._database.execute("PRAGMA query_only = ON")
+
+        with pytest.raises(JournalFailed, match="readonly"):
+            writer.append([NewFrame(2000, bytes(1 << 20))])
+        writer._database.execute("PRAGMA query_only = OFF")
         with pytest.raises(JournalFailed):
             writer.append([NewFrame(2000, b"small")])
         assert writer.sequence == 1
