@@ -163,7 +163,9 @@ def test_a_full_disk_never_tears_the_journal_and_other_failures_are_for_good(dis
 
 
 async def test_mqtt_is_not_read_grpc_is_told_when_to_come_back_and_both_go_on_by_themselves(disk):
-    async with Doors(DoorOptions(disk.folder, reserve_bytes=RESERVE_BYTES)) as doors:
+    async with Doors(
+        DoorOptions(disk.folder, reserve_bytes=RESERVE_BYTES, open_loopback=True)
+    ) as doors:
         early = await Peer.connected(doors.mqtt_port, "early")
         disk.fill(RESERVE_BYTES - MIB)
         await until(lambda: doors.not_ready() is not None)
@@ -198,13 +200,17 @@ async def test_mqtt_is_not_read_grpc_is_told_when_to_come_back_and_both_go_on_by
             assert isinstance(await early.packet(), PubAckPacket)
             assert (await stub.Export(batch)).accepted_count == 1
         assert doors.not_ready() is None
+        while Peer.open_peers:
+            Peer.open_peers.pop().close()
     taken = payloads(disk.folder)
     assert taken == [usage_payload(1), batch.SerializeToString()]
 
 
 async def test_a_command_hears_why_the_service_waits_and_its_registry_goes_in(disk, caplog):
     registry = Route("", "registry", "", Transport.SERVICE, PayloadKind.UNREADABLE)
-    async with Doors(DoorOptions(disk.folder, reserve_bytes=RESERVE_BYTES)) as doors:
+    async with Doors(
+        DoorOptions(disk.folder, reserve_bytes=RESERVE_BYTES, open_loopback=True)
+    ) as doors:
         disk.fill(RESERVE_BYTES - MIB)
         await until(lambda: doors.not_ready() is not None)
         async with open_road(disk.folder, lambda: 0) as road:
