@@ -31,7 +31,7 @@ from phusong.verifier.coverage.state import CoverageState
 from phusong.verifier.journal import Position, StoredFrame
 from phusong.verifier.judging import judge_payloads, screened
 from phusong.verifier.names import Names
-from phusong.verifier.opened import OpenedFrame, open_frame
+from phusong.verifier.opened import OpenedFrame, OtherPayload, open_frame
 from phusong.verifier.placing import (
     Horizon,
     PayloadFacts,
@@ -219,7 +219,7 @@ class State:
         for other in opened.others:
             match other.route.kind:
                 case PayloadKind.REGISTRY:
-                    self._note_registry(opened.frame, other.payload)
+                    self._note_registry(opened.frame, other)
                 case PayloadKind.DECISION:
                     self.quota.note_decided(Decision.FromString(other.payload).decision_key)
                 case PayloadKind.FILE_ROW:
@@ -241,8 +241,8 @@ class State:
             return no_refusals()
         return Refusals(*np.array(refused, np.int64).T.copy())
 
-    def _note_registry(self, frame: StoredFrame, payload: bytes) -> None:
-        if not self.registries.note(frame, payload):
+    def _note_registry(self, frame: StoredFrame, other: OtherPayload) -> None:
+        if not self.registries.note(frame, other.envelope, other.payload):
             self.quota.sims = self.registries.sims
             return
         if self.time_max_ms:

@@ -18,6 +18,9 @@ class Version(NamedTuple):
     known_time_ms: int
     file: str
     content: bytes
+    envelope: int = (
+        0  # of its frame: one list may be entered twice in one commit, with another between
+    )
 
 
 @dataclass(slots=True)
@@ -26,10 +29,12 @@ class RegistryHistory:
 
     versions: dict[str, list[Version]] = field(default_factory=dict)
 
-    def note(self, frame: StoredFrame, payload: bytes) -> str:
+    def note(self, frame: StoredFrame, envelope: int, payload: bytes) -> str:
         """Add an entry found in a frame; return which registry it is of, "" when it is known already."""
         entry = RegistryEntry.FromString(payload)
-        version = Version(frame.sequence, frame.received_time_ms, entry.file, entry.content)
+        version = Version(
+            frame.sequence, frame.received_time_ms, entry.file, entry.content, envelope
+        )
         versions = self.versions.setdefault(entry.registry, [])
         if version in versions:
             return ""
@@ -62,5 +67,5 @@ def read_registries(folder: Path, until_sequence: int | None = None) -> Registry
         for i in range(len(decoded.route)):
             if int(decoded.route[i]) in numbers:
                 start, length = int(decoded.offset[i]), int(decoded.length[i])
-                history.note(frame, frame.body[start : start + length])
+                history.note(frame, i, frame.body[start : start + length])
     return history

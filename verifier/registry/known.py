@@ -36,12 +36,12 @@ class KnownRegistries:
         self._read_sims()
         self._read_sources()
 
-    def note(self, frame: StoredFrame, payload: bytes) -> bool:
+    def note(self, frame: StoredFrame, envelope: int, payload: bytes) -> bool:
         """Take note of an entry met while following the journal.
 
         Returns whether rows counted so far would now be judged differently: a new list of sites or a new policy.
         """
-        registry = self.history.note(frame, payload)
+        registry = self.history.note(frame, envelope, payload)
         if registry == "sims":
             self._read_sims()
         elif registry == "sources":
