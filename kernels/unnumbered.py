@@ -42,15 +42,15 @@ class UnnumberedRows:
     ) -> BoolColumn:
         """Tell which rows came before in a batch without a sequence, bool[n]; write why others are not counted.
 
-        readings: rows of readable payloads of `decoded`, all of one kind; reason: of what is known of a row without state, written
-        (SEQUENCE_NEEDED) where nobody could tell. A row that is not counted for another reason claims no identity: mended,
-        it counts. So does one whose clock is too far off, which is the verifier's to refuse.
+        readings: rows of `decoded`, all of one kind; reason: of what is known of a row without state, written
+        (SEQUENCE_NEEDED) where nobody could tell. A row that is not counted for another reason, or whose payload is refused,
+        claims no identity: mended or permitted, it counts. So does one whose clock is too far off, which is the verifier's to refuse.
         """
         is_repeated = np.zeros(len(readings.row), np.bool_)
-        if (decoded.payloads.sequence != 0).all():
+        is_unnumbered = (decoded.payloads.sequence == 0) & (decoded.payloads.reject == TAKEN)
+        if not is_unnumbered.any():
             return is_repeated
-        payload = readings.payload_row
-        at = np.flatnonzero((decoded.payloads.sequence[payload] == 0) & (reason == TAKEN))
+        at = np.flatnonzero(is_unnumbered[readings.payload_row] & (reason == TAKEN))
         rows = _rows_at(readings, at)
         is_imported = arrival.is_imported[rows.payload_row]
         received_time_ms = np.where(is_imported, rows.received_time_ms, arrival.received_time_ms)

@@ -76,21 +76,35 @@ async def test_what_was_refused_counts_when_it_is_sent_with_the_credential(tmp_p
     assert (again.accepted_count, again.duplicate_count) == (0, 1)
 
 
+async def test_rows_without_a_number_count_too_when_they_are_sent_with_the_credential(tmp_path):
+    batch = Batch(cell_reports=[cell_report("HN-1")]).SerializeToString()
+    async with open_intake(tmp_path, clock_ms=lambda: TIME_MS) as opened:
+        await opened.intake.submit(REGISTRY_ROUTE, register())
+        await opened.intake.submit(sent(principal=""), batch)
+        taken = await opened.intake.submit(sent(), batch)
+        again = await opened.intake.submit(sent(), batch)
+
+    assert (taken.accepted_count, taken.duplicate_count) == (1, 0)
+    assert (again.accepted_count, again.duplicate_count) == (0, 1)
+
+
+def cell_report(site):
+    return CellReport(
+        plmn="45204",
+        cell_identity=1,
+        rat=3,
+        observed_time_ms=TIME_MS,
+        on_air=True,
+        site_code=site,
+    )
+
+
 async def test_rows_beyond_the_bounds_are_named_and_the_others_taken(tmp_path):
     batch = Batch(sequence=1)
     batch.MergeFromString(usage_payload(1, rows=3))  # keys 1000, 1001, 1002
     batch.signal_readings.append(SignalReading(device_key=1, observed_time_ms=TIME_MS))
     for site in ("HN-1", "HN-2"):
-        batch.cell_reports.append(
-            CellReport(
-                plmn="45204",
-                cell_identity=1,
-                rat=3,
-                observed_time_ms=TIME_MS,
-                on_air=True,
-                site_code=site,
-            )
-        )
+        batch.cell_reports.append(cell_report(site))
     batch.signal_readings[0].rat = 3
     batch.signal_readings[0].service_state = 2
     batch.signal_readings[0].latitude_deg = batch.signal_readings[0].longitude_deg = 20.0
