@@ -21,7 +21,8 @@ from phusong.kernels.frame import (
     encode_envelope_head,
     encode_route,
 )
-from phusong.kernels.reject import TAKEN, Reject
+from phusong.kernels.reject import Reject
+from phusong.kernels.unnumbered import UnnumberedRows
 from phusong.kernels.windows import SequenceWindows
 from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.v1.telemetry_pb2 import Batch, CellReport, Rat, SignalReading, UsageReading
@@ -159,26 +160,22 @@ def frame_body(payloads: list[Payload]) -> bytes:
 
 
 def said_by_the_collector(bodies: list[bytes]) -> list[Said]:
-    judge = Judge(RouteTable(), SequenceWindows())
+    judge = Judge(RouteTable(), SequenceWindows(), UnnumberedRows())
     found = []
     for body in bodies:
         frame = decode_frame(body)
         numbers = {number: judge.table.number(route) for number, route in frame.routes.items()}
         route = np.array([numbers[number] for number in frame.route.tolist()], np.int64)
-        found.append(said_of(judge.judge(Envelopes(body, route, frame.offset, frame.length))))
+        envelopes = Envelopes(body, route, frame.offset, frame.length)
+        found.append(said_of(judge.judge(envelopes, TIME_MS)))
     return found
 
 
 def said_of(judgement: Judgement) -> Said:
-    counts = (judgement.reject == TAKEN) & ~judgement.is_repeated
     rejected = np.flatnonzero(judgement.reject)
     refusals = {(int(i), 0, 0, int(judgement.reject[i])) for i in rejected}
     rows = zip(*(column.tolist() for column in judgement.refused), strict=True)
-    repeated = (judgement.reject == TAKEN) & judgement.is_repeated
-    return Said(
-        refusals | {row for row in rows if counts[row[0]]},
-        int(judgement.row_count[repeated].sum()),
-    )
+    return Said(refusals | set(rows), int(judgement.repeated_count.sum()))
 
 
 def said_by_the_verifier(bodies: list[bytes]) -> list[Said]:
