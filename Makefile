@@ -4,7 +4,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PROTO := $(wildcard proto/phusong/v1/*.proto)
-DEBIAN := mosquitto mosquitto-clients prometheus chromium
+DEBIAN := mosquitto mosquitto-clients prometheus chromium strace
 export PHUSONG_KERNEL_CACHE ?= $(CURDIR)/.cache
 
 .PHONY: setup check test torture bench proto demo debian lock

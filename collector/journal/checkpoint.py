@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from phusong.collector.journal.segment import FILE_MODE, FOLDER_MODE, JournalDamaged, sync_folder
+from phusong.collector.journal.segment import FILE_MODE, JournalDamaged, make_folder, sync_folder
 from phusong.kernels.note import (
     Head,
     NoteDamaged,
@@ -99,9 +99,8 @@ class HeadFile:
 
     def append(self, note: bytes, day: str) -> None:
         """Add a note to the file of a day; it is on disk then. Raises OSError."""
-        self.folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_folder(self.folder)
         path = self.folder / f"heads-{day}.notes"
-        is_new = not path.exists()
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, FILE_MODE)
         with os.fdopen(descriptor, "r+b") as file:
             # A note torn by a crash was never told to anyone.
@@ -110,8 +109,7 @@ class HeadFile:
             file.write(note + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        if is_new:
-            sync_folder(self.folder)
+        sync_folder(self.folder)
 
     def last(self, signer: Signer) -> Head | None:
         """Return the last head this signer signed, None where there is none."""
@@ -129,7 +127,7 @@ class HeadFile:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a small file, whole or not at all. Raises OSError."""
-    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    make_folder(path.parent)
     draft = path.with_name(f"draft-{path.name}")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE)

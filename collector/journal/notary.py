@@ -11,7 +11,7 @@ from pathlib import Path
 
 from phusong.collector.journal.checkpoint import HeadFile, Signer
 from phusong.collector.journal.reader import chain_at, first_sequence, open_any
-from phusong.collector.journal.sealed import remove_logs, seal_segment, sealed_path
+from phusong.collector.journal.sealed import remove_drafts, remove_logs, seal_segment, sealed_path
 from phusong.collector.journal.segment import (
     JournalDamaged,
     read_meta,
@@ -41,6 +41,7 @@ class Notary:
         self._tree = Tree()
         self._chain = b""
         self._signed_size = 0
+        remove_drafts(folder)
         head = self._heads.last(self._signer)
         if head is not None and head.journal == journal:
             if chain_at(folder, head.last) != head.chain:

@@ -33,6 +33,8 @@ SEALED_MAX_BYTES = 8 << 30
 # The demo's journal shrinks to 37 % at 121 MB/s; zlib's level 6 brings it to 39 % at 17 MB/s.
 LEVEL = 3
 COPY_BYTES = 1 << 20
+COPY_NAME = "sealing.sqlite"
+DRAFT_NAME = "sealing.zst"
 
 
 class Proven(NamedTuple):
@@ -56,9 +58,8 @@ def note_path(folder: Path, segment: int) -> Path:
 def seal_segment(folder: Path, segment: int, signer: Signer, time: str) -> Head:
     """Seal a segment that another one follows. Raises JournalDamaged, OSError, sqlite3.Error."""
     plain, sealed = segment_path(folder, segment), sealed_path(folder, segment)
-    copy, draft = folder / "sealing.sqlite", folder / "sealing.zst"
-    for left in (copy, draft):
-        left.unlink(missing_ok=True)
+    copy, draft = folder / COPY_NAME, folder / DRAFT_NAME
+    remove_drafts(folder)
     _copy_database(plain, copy)
     proven = prove_segment(copy, plain.name)
     _compress(copy, draft)
@@ -77,11 +78,23 @@ def seal_segment(folder: Path, segment: int, signer: Signer, time: str) -> Head:
     return head
 
 
+def remove_drafts(folder: Path) -> None:
+    """Remove what a crash left of sealing: a gigabyte, maybe."""
+    for name in (COPY_NAME, f"{COPY_NAME}-journal", DRAFT_NAME):
+        (folder / name).unlink(missing_ok=True)
+
+
 def remove_logs(folder: Path, segment: int) -> None:
-    """Remove what SQLite keeps beside a segment that is sealed."""
+    """Remove what SQLite keeps beside a segment that is sealed, and gone for good.
+
+    Else a power cut could bring it back without its log: a reader that was slow when it ended leaves frames there only.
+    """
     plain = segment_path(folder, segment)
-    for suffix in ("-wal", "-shm"):
-        plain.with_name(plain.name + suffix).unlink(missing_ok=True)
+    logs = [plain.with_name(plain.name + suffix) for suffix in ("-wal", "-shm")]
+    if any(log.exists() for log in logs):
+        sync_folder(folder)
+        for log in logs:
+            log.unlink(missing_ok=True)
 
 
 def prove_segment(path: Path, name: str) -> Proven:
@@ -111,12 +124,12 @@ def open_sealed(path: Path) -> sqlite3.Connection:
 
     with tempfile.NamedTemporaryFile(prefix="phusong-", suffix=".sqlite") as copy:
         try:
+            with path.open("rb") as file:
+                expected = zstandard.frame_content_size(file.read(64))
             with path.open("rb") as file, _unpacked(file) as content:
                 size = _copy(content, copy)
         except zstandard.ZstdError as error:
             raise JournalDamaged(f"{path.name}: {error}") from error
-        with path.open("rb") as file:
-            expected = zstandard.frame_content_size(file.read(64))
         if size != expected:
             raise JournalDamaged(f"{path.name}: holds {size} bytes, expected {expected}")
         copy.flush()

@@ -79,6 +79,8 @@ def create_segment(folder: Path, meta: SegmentMeta) -> Path:
             "INSERT INTO meta VALUES (?, ?)", {"format": FORMAT, **meta._asdict()}.items()
         )
         database.commit()
+        # Under its name it would need a rollback journal for this, which nobody who only reads could roll back.
+        database.execute("PRAGMA journal_mode = WAL")
     draft.rename(path)
     sync_folder(folder)
     return path
@@ -90,6 +92,19 @@ def read_meta(database: sqlite3.Connection) -> SegmentMeta:
     if values.get("format") != FORMAT:
         raise JournalDamaged(f"format {values.get('format')!r}, expected {FORMAT!r}")
     return SegmentMeta(*(values[field] for field in SegmentMeta._fields))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, and make their names survive a power cut. Raises OSError.
+
+    Also where the folder is there already: who made it may have been killed before it could sync.
+    """
+    missing = [folder]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    for made in missing:
+        sync_folder(made.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,11 +14,11 @@ from typing import NamedTuple, Self
 from phusong.collector.journal.reader import open_any
 from phusong.collector.journal.segment import (
     FILE_MODE,
-    FOLDER_MODE,
     JournalDamaged,
     SegmentMeta,
     StoredFrame,
     create_segment,
+    make_folder,
     read_meta,
     segment_paths,
     sync_folder,
@@ -85,7 +85,7 @@ class JournalWriter:
         self._first_time_ms: int | None = None
         self._segment_bytes = 0
         self._log_bytes = 0
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_folder(folder)
         self._lock = _lock(folder)
         try:
             self._database = self._recover()
