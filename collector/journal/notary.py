@@ -41,7 +41,6 @@ class Notary:
         self._tree = Tree()
         self._chain = b""
         self._signed_size = 0
-        remove_drafts(folder)
         head = self._heads.last(self._signer)
         if head is not None and head.journal == journal:
             if chain_at(folder, head.last) != head.chain:
@@ -73,6 +72,7 @@ class Notary:
                 seal_segment(self._folder, segment, self._signer, _time_text(self._clock_ms()))
                 return True
             remove_logs(self._folder, segment)  # left by a crash after the last step but one
+        remove_drafts(self._folder)
         return False
 
     def _advance(self) -> None:
