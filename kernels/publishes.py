@@ -75,7 +75,8 @@ def find_publishes(buffer: ByteColumn, start: int, found: Publishes) -> tuple[in
             remaining |= (byte & 0x7F) << np.int64(7 * i)
             at += 1
             if byte < 0x80:
-                is_complete = True
+                # 0 in a further byte says nothing, and a length must be as short as it can be (MQTT-1.5.5-1).
+                is_complete = byte != 0 or i == 0
                 break
         if not is_complete or end - at < remaining:
             break

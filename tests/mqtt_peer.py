@@ -15,6 +15,7 @@ class Peer:
         self.reader = reader
         self.writer = writer
         self.received = b""
+        self.sizes = []  # of the packets read
         self.open_peers.append(self)
 
     @classmethod
@@ -43,13 +44,16 @@ class Peer:
                 self.received += data
                 continue
             self.received = self.received[size:]
+            self.sizes.append(size)
             return packet
 
-    async def packets(self):
-        """Return everything up to the end of the connection."""
+    async def packets(self, until=()):
+        """Return everything up to the end of the connection, or to a packet of a kind."""
         packets = []
         while (packet := await self.packet()) is not None:
             packets.append(packet)
+            if isinstance(packet, until):
+                break
         return packets
 
     def close(self):

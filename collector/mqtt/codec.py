@@ -27,7 +27,12 @@ from mqtt5 import (
     read,
 )
 
-from phusong.collector.mqtt.texts import Malformed, assert_texts, assert_topic_name
+from phusong.collector.mqtt.texts import (
+    Malformed,
+    ProtocolBroken,
+    assert_texts,
+    assert_topic_name,
+)
 
 __all__ = [
     "AuthPacket",
@@ -40,6 +45,7 @@ __all__ = [
     "Packet",
     "PingReqPacket",
     "PingRespPacket",
+    "ProtocolBroken",
     "PubAckPacket",
     "PubAckReasonCode",
     "PublishPacket",
@@ -57,6 +63,17 @@ __all__ = [
 ]
 
 CONNECT_BYTE = 0x10
+# The codec has one exception for all; where MQTT 5 speaks of a protocol error and not of a malformed packet, it begins so.
+PROTOCOL_ERRORS = (
+    "Duplicate value for unique property",
+    "Invalid boolean",
+    "Invalid RetainHandling",
+    "Maximum packet size must",
+    "Receive maximum must",
+    "Subscription ID must",
+    "Topic alias must be set",
+)
+
 # A remaining length has at most four bytes of seven bits.
 LENGTH_BYTES_MAX = 4
 
@@ -85,7 +102,8 @@ def read_packet(view: memoryview) -> tuple[Packet, int] | None:
     except IndexError as error:
         raise Malformed("a packet ends inside a field") from error
     except ValueError as error:
-        raise Malformed(str(error)) from error
+        is_broken = str(error).startswith(PROTOCOL_ERRORS)
+        raise (ProtocolBroken if is_broken else Malformed)(str(error)) from error
 
 
 def protocol_level(view: memoryview) -> int | None:

@@ -16,9 +16,9 @@ from phusong.collector.mqtt import codec
 from phusong.collector.mqtt.arrival import DOOR, arrive, peer_of
 from phusong.collector.mqtt.codec import (
     ConnectPacket,
-    DisconnectPacket,
     DisconnectReasonCode,
     Malformed,
+    ProtocolBroken,
     packet_bytes,
 )
 from phusong.collector.mqtt.greeting import PACKET_MAX_BYTES, Refusal, accept
@@ -134,6 +134,8 @@ class Connection(asyncio.Protocol):
             self._after_reading()
         except Refused as refused:
             self.end(refused.code, refused.reason)
+        except ProtocolBroken as error:
+            self.end(DisconnectReasonCode.PROTOCOL_ERROR, str(error))
         except Malformed as error:
             self.end(DisconnectReasonCode.MALFORMED_PACKET, str(error))
 
@@ -161,7 +163,7 @@ class Connection(asyncio.Protocol):
         log.info("mqtt client %r: %s: %s", self.client_id, code.name, reason)
         if self._session is not None:
             self._session.flush()
-            self._transport.write(DisconnectPacket(reason_code=code, reason_str=reason).write())
+            self._transport.write(self._session.goodbye(code, reason))
         self._close_soon()
 
     def abort(self) -> None:

@@ -15,6 +15,34 @@ class DecisionTooLarge(Exception):
     """The subscriber takes no packets as large as a decision."""
 
 
+class InFlight:
+    """Packet identifiers of one connection that are not acknowledged yet."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._packet_ids: set[int] = set()
+        self._last = 0
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._packet_ids)
+
+    def add(self) -> int:
+        """Take and return one that is free."""
+        while True:
+            self._last = self._last % PACKET_ID_MAX + 1
+            if self._last not in self._packet_ids:
+                self._packet_ids.add(self._last)
+                return self._last
+
+    def acknowledge(self, packet_id: int) -> bool:
+        """Free one; tell whether it was in flight."""
+        if packet_id not in self._packet_ids:
+            return False
+        self._packet_ids.discard(packet_id)
+        return True
+
+
 class DecisionFeed:
     """Sends what comes after a position, in order."""
 
@@ -27,6 +55,7 @@ class DecisionFeed:
         in_flight_max: int,
         packet_max_bytes: int | None,
         write: Callable[[bytes], None],
+        in_flight: InFlight,
     ) -> None:
         """`pump` starts it; the board calls `pump` when there is more."""
         self.is_paused = False
@@ -37,8 +66,7 @@ class DecisionFeed:
         self._packet_max_bytes = packet_max_bytes
         self._write = write
         self._topic = decisions_topic(board.operator)
-        self._in_flight: set[int] = set()
-        self._packet_id = 0
+        self._in_flight = in_flight
 
     def pump(self) -> None:
         """Send what may be sent. Raises DecisionsForgotten, DecisionTooLarge."""
@@ -46,25 +74,10 @@ class DecisionFeed:
             payloads = self._board.after(self._position, 1)
             if not payloads:
                 return
-            packet_id = self._next_packet_id() if self._qos == QoS.AT_LEAST_ONCE else None
+            packet_id = self._in_flight.add() if self._qos == QoS.AT_LEAST_ONCE else None
             packet = PublishPacket(self._topic, payloads[0], qos=self._qos, packet_id=packet_id)
             encoded = packet.write()
             if self._packet_max_bytes is not None and len(encoded) > self._packet_max_bytes:
                 raise DecisionTooLarge(f"a decision takes {len(encoded)} bytes")
-            if packet_id is not None:
-                self._in_flight.add(packet_id)
             self._position += 1
             self._write(encoded)
-
-    def acknowledge(self, packet_id: int) -> bool:
-        """Take a PUBACK; tell whether that packet was in flight."""
-        if packet_id not in self._in_flight:
-            return False
-        self._in_flight.discard(packet_id)
-        return True
-
-    def _next_packet_id(self) -> int:
-        while True:
-            self._packet_id = self._packet_id % PACKET_ID_MAX + 1
-            if self._packet_id not in self._in_flight:
-                return self._packet_id

@@ -7,10 +7,11 @@ from phusong.collector.mqtt.codec import (
     ConnAckReasonCode,
     ConnectPacket,
     Malformed,
+    ProtocolBroken,
     QoS,
     protocol_level,
-    read_packet,
 )
+from phusong.collector.mqtt.rules import read_allowed
 from phusong.kernels.wire.decode import PAYLOAD_MAX_BYTES
 
 MQTT_5 = 5
@@ -46,7 +47,9 @@ def read_connect(view: memoryview) -> ConnectPacket | Refusal:
     if refusal is not None:
         return refusal
     try:
-        read = read_packet(view)
+        read = read_allowed(view)
+    except ProtocolBroken as error:
+        return refuse(ConnAckReasonCode.PROTOCOL_ERROR, str(error))
     except Malformed as error:
         return refuse(ConnAckReasonCode.MALFORMED_PACKET, str(error))
     assert read is not None, "the packet is complete"

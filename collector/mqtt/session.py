@@ -8,9 +8,14 @@ from phusong.collector.admission.doorkeeper import Guest
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.intake import Intake
 from phusong.collector.mqtt import codec
-from phusong.collector.mqtt.codec import ConnectPacket, DisconnectReasonCode, read_packet
+from phusong.collector.mqtt.codec import (
+    ConnectPacket,
+    DisconnectPacket,
+    DisconnectReasonCode,
+)
 from phusong.collector.mqtt.publisher import Publisher, Topics
 from phusong.collector.mqtt.refused import Refused
+from phusong.collector.mqtt.rules import read_allowed
 from phusong.collector.mqtt.subscriber import Subscriber
 
 PING_ANSWER = codec.PingRespPacket().write()
@@ -54,7 +59,7 @@ class Session:
         buffer = np.frombuffer(bytearray(data), np.uint8)
         while position < len(data) and not self.has_disconnected:
             position = self._publisher.read(data, buffer, position)
-            taken = read_packet(view[position:]) if position < len(data) else None
+            taken = read_allowed(view[position:]) if position < len(data) else None
             if taken is None:
                 break
             packet, size = taken
@@ -73,6 +78,16 @@ class Session:
     def flush(self) -> None:
         """Write the acknowledgements that wait."""
         self._publisher.flush()
+
+    def goodbye(self, code: DisconnectReasonCode, reason: str) -> bytes:
+        """Return a DISCONNECT, in words where the client takes packets that long."""
+        packet = DisconnectPacket(reason_code=code, reason_str=reason).write()
+        limit = self.connect.max_packet_size
+        return (
+            packet
+            if limit is None or len(packet) <= limit
+            else DisconnectPacket(reason_code=code).write()
+        )
 
     def pause(self, *, is_paused: bool) -> None:
         """Hold decisions back while the socket takes nothing more."""

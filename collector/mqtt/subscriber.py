@@ -16,7 +16,7 @@ from phusong.collector.mqtt.codec import (
     UnsubAckReasonCode,
     UnsubscribePacket,
 )
-from phusong.collector.mqtt.feed import DecisionFeed, DecisionTooLarge
+from phusong.collector.mqtt.feed import DecisionFeed, DecisionTooLarge, InFlight
 from phusong.collector.mqtt.refused import Refused
 from phusong.collector.topics import decisions_topic, operator_of_decisions
 
@@ -42,6 +42,8 @@ class Subscriber:
         self._write = write
         self._operator = ""
         self._feed: DecisionFeed | None = None
+        # Outlives a subscription: what an earlier one sent still counts against the client's receive maximum.
+        self._in_flight = InFlight()
         self._on_failure: Callable[[Refused], None] = lambda _: None
 
     def subscribe(
@@ -70,7 +72,11 @@ class Subscriber:
                 codes.append(SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE)
         is_refused = SubAckReasonCode.NOT_AUTHORIZED in codes
         reason = NOT_YOURS if is_refused and self._connect.request_problem_info else None
-        self._write(SubAckPacket(packet.packet_id, codes, reason_str=reason).write())
+        answer = SubAckPacket(packet.packet_id, codes, reason_str=reason).write()
+        limit = self._connect.max_packet_size
+        if limit is not None and len(answer) > limit:
+            answer = SubAckPacket(packet.packet_id, codes).write()
+        self._write(answer)
         if qos is not None:
             self._start(operator, qos, packet.user_properties)
 
@@ -90,7 +96,7 @@ class Subscriber:
 
     def acknowledge(self, packet: PubAckPacket) -> None:
         """Take the PUBACK of a decision. One that answers nothing is a late one, and harmless."""
-        if self._feed is not None and self._feed.acknowledge(packet.packet_id):
+        if self._in_flight.acknowledge(packet.packet_id):
             self._pump()
 
     def pause(self, *, is_paused: bool) -> None:
@@ -120,6 +126,7 @@ class Subscriber:
             in_flight_max=self._connect.receive_max,
             packet_max_bytes=self._connect.max_packet_size,
             write=self._write,
+            in_flight=self._in_flight,
         )
         board.listeners.add(self._pump)
         self._pump()

@@ -1,4 +1,6 @@
-"""Whether the texts of an MQTT 5 packet are texts, looked at before the codec, which panics where they are not UTF-8.
+"""Whether the texts of an MQTT 5 packet are texts and its reserved bits 0, looked at before the codec reads it.
+
+The codec panics where a text is not UTF-8, and does not look at U+0000 or at these bits.
 
 A packet is walked field by field; plain messages never come here (`kernels.publishes`), so slow is good enough. A walk that runs off the packet stops: the codec says what is wrong with it.
 """
@@ -19,11 +21,16 @@ STRINGS = (0x03, 0x08, 0x12, 0x15, 0x1A, 0x1C, 0x1F)
 BINARIES = (0x09, 0x16)
 USER_PROPERTY = 0x26
 
-WILL_FLAG, USER_NAME_FLAG = 0x04, 0x80
+RESERVED_FLAG, WILL_FLAG, WILL_DETAILS, USER_NAME_FLAG = 0x01, 0x04, 0x38, 0x80
+RESERVED_OPTIONS = 0xC0
 
 
 class Malformed(Exception):
     """The bytes are no MQTT 5 packet."""
+
+
+class ProtocolBroken(Malformed):
+    """The bytes are a packet that a client may not send."""
 
 
 def assert_texts(packet: memoryview) -> None:
@@ -38,8 +45,13 @@ def assert_texts(packet: memoryview) -> None:
 def assert_topic_name(topic: bytes) -> None:
     """Raise Malformed when bytes are no name to publish on (MQTT 5, 1.5.4 and 3.3.2.1)."""
     _assert_text(topic)
-    if b"+" in topic or b"#" in topic:
-        raise Malformed("a topic to publish on has no wildcards")
+    if has_wildcard(topic.decode()):
+        raise Malformed("a topic to publish on has no wildcards (MQTT-3.3.2-2)")
+
+
+def has_wildcard(topic: str) -> bool:
+    """Tell whether a topic is one for filters only."""
+    return "+" in topic or "#" in topic
 
 
 class _Walk:
@@ -61,7 +73,8 @@ class _Walk:
             self._properties()
             while self._position < len(self._content):
                 self._text()
-                self._skip(1 if kind == SUBSCRIBE else 0)
+                if kind == SUBSCRIBE and self._byte() & RESERVED_OPTIONS:
+                    raise Malformed("reserved bits of subscription options (MQTT-3.8.3-5)")
         elif kind in ANSWERS:
             self._skip(3)
             self._properties()
@@ -73,6 +86,10 @@ class _Walk:
         self._text()  # the protocol's name
         self._skip(1)
         flags = self._byte()
+        if flags & RESERVED_FLAG:
+            raise Malformed("the reserved flag of CONNECT is set (MQTT-3.1.2-3)")
+        if flags & WILL_DETAILS and not flags & WILL_FLAG:
+            raise Malformed("QoS or retain of no will (MQTT-3.1.2-11, MQTT-3.1.2-13)")
         self._skip(2)
         self._properties()
         self._text()  # client id
@@ -131,6 +148,6 @@ def _assert_text(text: bytes) -> None:
     try:
         text.decode()
     except UnicodeDecodeError as error:
-        raise Malformed("a text is not UTF-8") from error
+        raise Malformed("a text is not UTF-8 (MQTT-1.5.4-1)") from error
     if b"\0" in text:
-        raise Malformed("a text holds U+0000")
+        raise Malformed("a text holds U+0000 (MQTT-1.5.4-2)")

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from phusong.collector.mqtt import codec
-from phusong.collector.mqtt.codec import Malformed, packet_bytes, read_packet
+from phusong.collector.mqtt.codec import Malformed, packet_bytes
 from phusong.collector.mqtt.greeting import PACKET_MAX_BYTES, read_connect
+from phusong.collector.mqtt.rules import read_allowed
 
 CONNECT_MAX_BYTES = 65_536
 
@@ -29,7 +30,7 @@ def session_of(stream):
         size = connect_bytes(stream)
         while size is not None:
             stream = stream[size:]
-            taken = read_packet(memoryview(stream)) if stream else None
+            taken = read_allowed(memoryview(stream)) if stream else None
             if taken is None:
                 return rest_of(stream, messages)
             packet, size = taken

@@ -5,6 +5,7 @@ import shutil
 import threading
 
 import aiomqtt
+import gmqtt
 import paho.mqtt.client as paho
 import pytest
 from batches import TOPIC, decision, usage_payload
@@ -27,6 +28,26 @@ async def test_aiomqtt_publishes_and_hears_decisions(doors):
         heard = [Decision.FromString((await anext(client.messages)).payload) for _ in range(2)]
 
     assert [(d.decision_key, d.position) for d in heard] == [("a", 1), ("b", 2)]
+
+
+async def test_gmqtt_publishes_and_hears_decisions(doors):
+    client = gmqtt.Client("gmqtt", receive_maximum=10)
+    client.set_auth_credentials("viettel", None)
+    heard = asyncio.Queue()
+    subscribed = asyncio.Event()
+    client.on_message = lambda client, topic, payload, qos, properties: heard.put_nowait(payload)
+    client.on_subscribe = lambda *_: subscribed.set()
+    await client.connect("127.0.0.1", doors.mqtt_port, keepalive=60)
+    for n in range(1, 51):
+        client.publish(TOPIC, usage_payload(n), qos=1)
+    client.subscribe("phusong/v1/viettel/decisions", qos=1)
+    await asyncio.wait_for(subscribed.wait(), 20)
+    await doors.board.publish([decision("a")])
+    said = Decision.FromString(await asyncio.wait_for(heard.get(), 20))
+    await client.disconnect()
+
+    assert (said.decision_key, said.position) == ("a", 1)
+    assert sum(c.accepted_row_count for c in doors.counts.origins.values()) == 50
 
 
 def _publish_with_paho(port, protocol, outcome):
