@@ -10,6 +10,7 @@ from phusong.kernels.admission import bounds_of_route, refusal_of
 from phusong.kernels.columns import BoolColumn, Int64Column
 from phusong.kernels.frame import Route, Transport, encode_route
 from phusong.kernels.registers import SourceRegister
+from phusong.kernels.reject import TAKEN
 from phusong.kernels.route_names import (
     LABEL_OPERATOR_COUNT_MAX,
     NAMELESS_KINDS,
@@ -93,7 +94,6 @@ class RouteTable:
     def _fill(self, number: int, route: Route) -> None:
         self.kind[number] = route.kind
         self.source[number] = text_hash(route.source)
-        self.identity[number] = self.identity_number(route.operator, route.source)
         self.is_imported[number] = route.transport == Transport.IMPORT
         self._judge(number, route)
         operator = "" if route.kind in NAMELESS_KINDS else route.operator
@@ -104,6 +104,9 @@ class RouteTable:
 
     def _judge(self, number: int, route: Route) -> None:
         self.reject[number] = refusal_of(route, self.register)
+        if self.reject[number] == TAKEN:
+            # Only then: names that are refused are as many as somebody cares to make up, and this is kept for ever.
+            self.identity[number] = self.identity_number(route.operator, route.source)
         self.bound[number] = bounds_of_route(route, self.register)
 
     def _reserve(self, count: int) -> None:

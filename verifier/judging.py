@@ -5,6 +5,7 @@ import numpy as np
 from phusong.kernels.admission import BATCH_KINDS, bounds_of_route, refusal_of, refuse_rows
 from phusong.kernels.columns import CellReports, Int64Column, SignalReadings, UsageReadings
 from phusong.kernels.frame import Transport
+from phusong.kernels.grants import principal_of
 from phusong.kernels.registers import SourceRegister
 from phusong.kernels.reject import TAKEN
 from phusong.kernels.screen_cells import screen_cells
@@ -38,18 +39,20 @@ def judge_payloads(
     of_route = np.zeros((len(opened.routes), ROUTE_FACT_COUNT), np.int64)
     for place, route in enumerate(opened.routes):
         if route.kind in BATCH_KINDS:
-            # Slugs hold no "/", so the joined text is one source of one operator and no other.
+            refusal = refusal_of(route, register)
+            # Names that are refused are not remembered: they are as many as somebody cares to make up.
+            is_known = refusal == TAKEN
             of_route[place] = (
-                sources.row_of(f"{route.operator}/{route.source}"),
-                operators.row_of(route.operator),
+                sources.row_of(principal_of(route.operator, route.source)) if is_known else 0,
+                operators.row_of(route.operator) if is_known else 0,
                 keys.setdefault(tallies.key_of(route), len(keys)),
                 route.transport == Transport.IMPORT,
-                refusal_of(route, register),
+                refusal,
                 *bounds_of_route(route, register),
             )
-    source, operator, key, is_imported, refusal, *bound = of_route.T[:, opened.route]
+    source, operator, key, is_imported, refused, *bound = of_route.T[:, opened.route]
     # What cannot be read is said first, as receipts do.
-    payloads.reject[:] = np.where(payloads.reject == TAKEN, refusal, payloads.reject)
+    payloads.reject[:] = np.where(payloads.reject == TAKEN, refused, payloads.reject)
     is_repeated = np.zeros(len(payloads.reject), np.bool_)
     readable = np.flatnonzero(payloads.reject == TAKEN)
     # A payload that cannot be read claims no sequence: its mended second sending must count.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from phusong.kernels.admission import refusal_of
 from phusong.kernels.columns import (
     INT_MISSING,
     CellReports,
@@ -18,8 +19,9 @@ from phusong.kernels.columns import (
 )
 from phusong.kernels.days import ict_day
 from phusong.kernels.frame import PayloadKind, Route
+from phusong.kernels.grants import principal_of
 from phusong.kernels.reject import TAKEN, Reject
-from phusong.kernels.route_names import NAMELESS_KINDS, refusal_of_route
+from phusong.kernels.route_names import refusal_of_route
 from phusong.kernels.unnumbered import Arrival, UnnumberedRows
 from phusong.kernels.windows import SequenceWindows
 from phusong.v1.enforcement_pb2 import Decision
@@ -256,9 +258,11 @@ class State:
     def _reject_usage(self, opened: OpenedFrame, route: Route, count: int) -> None:
         """Account for what may have been usage readings, under the day it arrived: the sums must reconcile."""
         if self.horizon.knows(opened.frame.received_time_ms):
-            # Names that are none are not remembered: they are as many as somebody cares to make up.
-            is_named = route.kind not in NAMELESS_KINDS
-            name = f"{route.operator}/{route.source}" if is_named else NAMELESS_SOURCE
+            # Names that are none, or are used without the right to, are not remembered: they are as many as somebody
+            # cares to make up.
+            register = self.registries.sources(opened.frame.sequence)
+            is_named = refusal_of(route, register) == TAKEN
+            name = principal_of(route.operator, route.source) if is_named else NAMELESS_SOURCE
             day = int(ict_day(opened.frame.received_time_ms))
             self.quota.add_rejected(self.sources.row_of(name), day, count)
 

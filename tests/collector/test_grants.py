@@ -139,6 +139,22 @@ async def test_after_a_restart_the_same_may_send_the_same(tmp_path, has_cache):
     assert [row.reason for row in bounded.refused] == ["SUBSCRIBER_FORBIDDEN"]
 
 
+async def test_the_sequences_of_a_source_are_remembered_once_it_may_send(tmp_path):
+    async with open_intake(tmp_path) as opened:
+        await opened.intake.submit(REGISTRY_ROUTE, register("source,operator\nother,viettel\n"))
+        made_up = [sent(f"made-up-{number}", "") for number in range(50)]
+        for route in [*made_up, sent()]:
+            await opened.intake.submit(route, usage_payload(1))
+        assert opened.intake.table.identities == [("", "registry")]
+
+        await opened.intake.submit(REGISTRY_ROUTE, register())
+        taken = await opened.intake.submit(sent(), usage_payload(1))
+        again = await opened.intake.submit(sent(), usage_payload(1))
+        assert opened.intake.table.identities == [("", "registry"), ("viettel", "pgw-1")]
+
+    assert (taken.accepted_count, again.duplicate_count) == (1, 1)
+
+
 async def test_a_register_is_told_to_whoever_asked(tmp_path):
     told = []
     async with open_intake(tmp_path) as opened:

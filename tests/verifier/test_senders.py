@@ -152,6 +152,18 @@ def test_a_restart_from_a_snapshot_goes_by_the_same_register(tmp_path: Path, cut
     assert restarted.quota.day(DAY) == whole.quota.day(DAY)
 
 
+def test_names_that_are_refused_are_not_remembered(tmp_path: Path) -> None:
+    made_up = [usage(1, 1, principal="", operator=f"made-up-{number}") for number in range(50)]
+    journal(tmp_path, [registry(BOUND)], made_up, [usage(1, 1, principal=OWN)])
+
+    state = state_of(tmp_path)
+
+    assert refused(state) == {"UNKNOWN_SOURCE": 50}
+    assert state.sources.texts == ["/", OWN]
+    assert state.operators.texts == ["viettel"]
+    assert state.quota.day(DAY).totals["rejected"] == 50
+
+
 def test_a_register_of_before_credentials_still_opens(tmp_path: Path) -> None:
     twice = b"source,operator,note\na,viettel,ours\na,viettel,again\n"
     journal(tmp_path, [registry(twice)], [usage(1, 1, principal="")])
