@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import subprocess
 import time
 import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -15,6 +17,7 @@ from phusong.collector.road import open_road
 from phusong.kernels.frame import PayloadKind, Route, Transport
 from phusong.kernels.reject import Reject
 from phusong.v1.ingest_pb2 import Receipt
+from phusong.v1.ingest_pb2_grpc import IngestStub
 from phusong.v1.telemetry_pb2 import Batch, CellReport, Rat, SignalReading, UsageReading
 from running import Served, phusong, serving
 
@@ -146,6 +149,55 @@ async def test_receipts_metrics_quarantine_and_recomputation_say_the_same(data: 
     shown += (data.parent / f"{data.name}.stderr").read_text()
     assert TOKEN not in shown
     assert all(reason in Reject.__members__ for reason in by_receipts)
+
+
+def publish(served: Served, topic: str, payload: bytes) -> "subprocess.CompletedProcess[str]":
+    """Publish by MQTT 5 with the credential of viettel/pgw-1."""
+    return subprocess.run(
+        [
+            *("mosquitto_pub", "-V", "mqttv5", "-q", "1", "-p", str(served.mqtt_port), "-d"),
+            *("-u", "viettel/pgw-1", "-P", TOKEN, "-t", topic, "-s"),
+        ],
+        input=payload.decode("latin-1"),
+        encoding="latin-1",
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_source_that_writes_another_operators_data_hears_so_by_mqtt_and_grpc(data: Path) -> None:
+    register = data / "sources.csv"
+    register.write_text(REGISTER)
+    phusong("registry", "add", "sources", register, "--data", data)
+    with serving(data, open_loopback=False) as served:
+        own = publish(served, "phusong/v1/viettel/pgw-1/batch", batch(1))
+        foreign = publish(served, "phusong/v1/mobifone/pgw-1/batch", batch(2))
+        message = Batch.FromString(batch(3))
+        message.source, message.operator = "pgw-1", "mobifone"
+        with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
+            metadata = (("authorization", f"Bearer {TOKEN}"),)
+            receipt = IngestStub(channel).Export(message, metadata=metadata)
+        assert served.stop() == 0
+
+    # mosquitto_pub shows a PUBACK's reason code: 0, and 135, Not authorized.
+    assert "RC:0)" in own.stdout + own.stderr
+    assert "RC:135)" in foreign.stdout + foreign.stderr
+    assert [row.reason for row in receipt.refused] == ["OPERATOR_FORBIDDEN"]
+    entries = phusong(
+        "journal",
+        "quarantine",
+        "--data",
+        data,
+        "--format",
+        "json",
+        "--reason",
+        "OPERATOR_FORBIDDEN",
+    ).document["entries"]
+    assert [(entry["transport"], entry["operator"], entry["principal"]) for entry in entries] == [
+        ("MQTT", "mobifone", "viettel/pgw-1"),
+        ("GRPC", "mobifone", "viettel/pgw-1"),
+    ]
 
 
 def test_a_register_with_an_error_changes_nothing_and_says_where(data: Path) -> None:
