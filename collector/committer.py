@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from phusong.collector.commit_times import CommitTimes
 from phusong.collector.counts import Counters
 from phusong.collector.journal.writer import JournalWriter, NewFrame, NoSpace, NotTaken
 from phusong.collector.judge import Envelopes, Judge, Judgement
@@ -51,6 +52,7 @@ class Committer:
         self._clock_ms = clock_ms
         self._tell = tell
         self._watch = watch
+        self.times = CommitTimes(writer.sequence, writer.received_time_ms)
         self._waiting: deque[Parcel] = deque()
         self._own_count = 0  # of those that wait
         self._wake = threading.Condition()
@@ -182,6 +184,7 @@ class Committer:
         received_time_ms = max(self._clock_ms(), self._writer.received_time_ms)
         judgement = self._judge.judge(envelopes, received_time_ms)
         sequence = self._append(NewFrame(received_time_ms, envelopes.body))
+        self.times.note(sequence, received_time_ms)
         self._counters.add(judgement, envelopes.length, time.perf_counter() - start)
         return _completions(parcels, sequence, judgement)
 

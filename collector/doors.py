@@ -160,6 +160,10 @@ class Doors:
         """The sequence of the last committed frame."""
         return self._writer.sequence
 
+    def committed_time_ms(self, sequence: int) -> int:
+        """Return when a frame came, to a second; for one from before the start, when the last of those came."""
+        return self.intake.committed_time_ms(sequence)
+
     @property
     def counts(self) -> IntakeCounts:
         """The counters of the intake as they stand."""

@@ -113,6 +113,10 @@ class Intake:
         """The counters as they stand."""
         return self._counters.snapshot(self._queue_bytes, self._queue_payload_count)
 
+    def committed_time_ms(self, sequence: int) -> int:
+        """Return when a frame came, to a second; for one from before the start, when the last of those came."""
+        return self._committer.times.time_ms(sequence)
+
     def call_when_roomy(self, callback: Callable[[], None]) -> None:
         """Call back once, when half of the queue has gone and the disk has room."""
         self._when_roomy[callback] = None

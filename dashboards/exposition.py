@@ -21,6 +21,7 @@ from phusong.dashboards.exposition_intake import (
     intake_families,
     journal_families,
 )
+from phusong.dashboards.verifier_lag import VerifierLag
 from phusong.kernels.frame import Transport
 from phusong.verifier.status import VerifierStatus
 
@@ -29,12 +30,12 @@ class Facts(NamedTuple):
     """Everything a scrape shows, taken at one moment."""
 
     software_version: str
-    now_ms: int
     journal_sequence: int
     journal_bytes: int
     connection_count: int
     intake: IntakeCounts
     verifier_start_count: int
+    verifier_lag: VerifierLag
     status: VerifierStatus | None
     judged: VerifierStatus | None  # the last status that carried a judgement
     doors: DoorCounts
@@ -73,7 +74,8 @@ class Exposition(Collector):
             yield from broker_families(facts.broker)
         if facts.status is not None:
             yield from _row_families(facts.status)
-            yield from _verifier_families(facts, facts.status)
+            yield from _verifier_families(facts.status)
+        yield from _lag_families(facts.verifier_lag)
         if facts.judged is not None and facts.judged.judgement is not None:
             yield from _judgement_families(facts.judged)
 
@@ -111,7 +113,7 @@ def _row_families(status: VerifierStatus) -> Iterator[Metric]:
     for name, documentation, counts in (
         ("received", "Rows received; an unreadable payload counts as one.", rows.received),
         ("taken", "Rows that count.", rows.taken),
-        ("duplicate", "Rows of batches that had come before.", rows.duplicate),
+        ("duplicate", "Rows that had come before.", rows.duplicate),
     ):
         family = CounterMetricFamily(
             f"phusong_verifier_{name}_rows", documentation, labels=["operator", "transport"]
@@ -129,17 +131,22 @@ def _row_families(status: VerifierStatus) -> Iterator[Metric]:
     yield refused
 
 
-def _verifier_families(facts: Facts, status: VerifierStatus) -> Iterator[Metric]:
-    behind = facts.journal_sequence - status.applied_sequence
+def _lag_families(lag: VerifierLag) -> Iterator[Metric]:
+    yield _gauge(
+        "phusong_verifier_lag_frames", "Frames committed and not yet judged.", lag.frame_count
+    )
+    yield _gauge(
+        "phusong_verifier_lag_seconds",
+        "Since when the oldest frame not yet judged waits.",
+        lag.seconds,
+    )
+
+
+def _verifier_families(status: VerifierStatus) -> Iterator[Metric]:
     yield _gauge(
         "phusong_verifier_applied_sequence",
         "Sequence of the last frame judged.",
         status.applied_sequence,
-    )
-    yield _gauge("phusong_verifier_lag_frames", "Frames committed and not yet judged.", behind)
-    lag_s = 0.0 if behind <= 0 else max(0, facts.now_ms - status.applied_received_time_ms) / 1000
-    yield _gauge(
-        "phusong_verifier_lag_seconds", "Age of the last frame judged while others wait.", lag_s
     )
     yield _gauge(
         "phusong_verifier_sequence_gaps",

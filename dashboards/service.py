@@ -18,6 +18,7 @@ from phusong.collector.space import RESERVE_BYTES
 from phusong.dashboards.exposition import Exposition, Facts
 from phusong.dashboards.exposition_intake import JournalFacts
 from phusong.dashboards.http import http_app
+from phusong.dashboards.verifier_lag import VerifierLag
 from phusong.dashboards.verifier_link import VerifierLink
 from phusong.v1.enforcement_pb2 import Decision
 from phusong.verifier.process import FollowOptions
@@ -109,12 +110,12 @@ class Service:
         segments = (self._options.data / "journal").glob("segment-*")
         return Facts(
             software_version=version("phusong"),
-            now_ms=self._options.clock(),
             journal_sequence=self._doors.sequence,
             journal_bytes=sum(path.stat().st_size for path in segments),
             connection_count=self._doors.connection_count,
             intake=self._doors.counts,
             verifier_start_count=self.link.start_count,
+            verifier_lag=self.verifier_lag(),
             status=self.link.status,
             judged=self.link.judged,
             doors=self._doors.doorkeeper.counts,
@@ -140,7 +141,16 @@ class Service:
     def not_ready(self) -> str | None:
         """Say why telemetry is not taken or not judged, None when it is."""
         assert self._doors is not None
-        return self._doors.not_ready() or self.link.not_ready()
+        return self._doors.not_ready() or self.link.not_ready() or self.verifier_lag().not_ready()
+
+    def verifier_lag(self) -> VerifierLag:
+        """Return how far the verifier is behind the journal."""
+        assert self._doors is not None
+        frame_count = max(0, self._doors.sequence - self.link.applied_sequence)
+        if not frame_count:
+            return VerifierLag(0, 0.0)
+        waits_since_ms = self._doors.committed_time_ms(self.link.applied_sequence + 1)
+        return VerifierLag(frame_count, max(0, self._options.clock() - waits_since_ms) / 1000)
 
     async def failed(self) -> None:
         """Wait for ever, or raise what stopped the intake: nothing more can be taken then."""

@@ -45,6 +45,8 @@ class VerifierLink:
         self._heard_at_s = 0.0
         self.start_count = 0
         self.status: VerifierStatus | None = None
+        # By the last report of any of its processes.
+        self.applied_sequence = 0
         self.judged: VerifierStatus | None = None
 
     async def __aenter__(self) -> Self:
@@ -134,6 +136,7 @@ class VerifierLink:
             raise VerifierFailed(report.reason)
         self._heard_at_s = time.monotonic()
         self.status = report
+        self.applied_sequence = report.applied_sequence
         if report.judgement is not None:
             self.judged = report
         await self._hear(report)

@@ -68,7 +68,6 @@ class Follower:
         self._tell = tell
         self._state = self._build()
         self._reader = self._read_on()
-        self._received_time_ms = 0
         self._snapshot_sequence = 0
         self._judged_at_s = self._told_at_s = -JUDGE_EVERY_S
         self._told_sequence = -1
@@ -118,7 +117,6 @@ class Follower:
         try:
             for frame in self._reader.frames(start + FRAMES_PER_STEP):
                 self._state.apply(frame)
-                self._received_time_ms = frame.received_time_ms
         except RegistriesChanged:
             self._reader.close()
             self._state = self._build()
@@ -141,7 +139,6 @@ class Follower:
     def _status(self, judgement: Judgement | None) -> VerifierStatus:
         return VerifierStatus(
             applied_sequence=self._state.position.sequence,
-            applied_received_time_ms=self._received_time_ms,
             rows=row_counts(self._state),
             sequence_gaps=self._state.windows.gap_count(),
             snapshot_sequence=self._snapshot_sequence,

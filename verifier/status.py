@@ -38,7 +38,6 @@ class VerifierStatus:
     """One report of the verifier process."""
 
     applied_sequence: int
-    applied_received_time_ms: int
     rows: RowCounts
     sequence_gaps: int
     snapshot_sequence: int

@@ -11,6 +11,7 @@ from phusong.collector.admission.doorkeeper import DoorCounts
 from phusong.collector.broker.road import BrokerCounts
 from phusong.collector.counts import COMMIT_SECONDS_EDGES, IntakeCounts, Origin, OriginCounts
 from phusong.dashboards.exposition import Exposition, Facts
+from phusong.dashboards.verifier_lag import VerifierLag
 from phusong.kernels.frame import Transport
 from phusong.verifier.status import Judgement, RowCounts, VerifierStatus
 
@@ -23,7 +24,6 @@ def facts() -> Facts:
     key = ("viettel", MQTT)
     status = VerifierStatus(
         applied_sequence=7,
-        applied_received_time_ms=1_000,
         rows=RowCounts({key: 10}, {key: 7}, {key: 2}, {(*key, "EMPTY"): 1}),
         sequence_gaps=3,
         snapshot_sequence=5,
@@ -45,7 +45,7 @@ def facts() -> Facts:
         refused_subscription_count=0,
     )
     doors = DoorCounts({("mqtt", "no_credential"): 2}, {"grpc": 1})
-    return Facts("0.1.0", 4_000, 9, 4096, 3, intake, 1, status, status, doors, broker)
+    return Facts("0.1.0", 9, 4096, 3, intake, 1, VerifierLag(2, 3.0), status, status, doors, broker)
 
 
 class Fixed:
@@ -83,6 +83,16 @@ def test_lag_is_what_was_committed_and_not_judged() -> None:
 
     assert found["phusong_verifier_lag_frames"] == {frozenset(): 2}
     assert found["phusong_verifier_lag_seconds"] == {frozenset(): 3}
+
+
+def test_lag_is_shown_while_the_verifier_has_not_reported_yet() -> None:
+    class Starting:
+        def facts(self) -> Facts:
+            return facts()._replace(status=None, judged=None)
+
+    body, _ = Exposition(Starting()).render("text/plain")
+
+    assert b"phusong_verifier_lag_frames 2.0" in body
 
 
 def test_a_histogram_counts_upwards_to_all() -> None:
