@@ -44,6 +44,7 @@ PAGE = ROOT / "bench" / "recovery.md"
 CLOCK_START = "2021-12-01T23:00:00+07:00"
 CLOCK_START_MS = 1_638_374_400_000
 DAY_MS = 86_400_000
+USUAL_BYTES, HEAVY_BYTES = 500_000_000, 5_000_000_000
 MIB = 1 << 20
 START_TIMEOUT_S = 3600
 
@@ -140,8 +141,10 @@ def batches(first: int, last: int) -> Iterator[bytes]:
         value[:, 0] = row % SIM_COUNT + 1
         value[:, 1] = len(SESSION)
         value[:, 2] = CLOCK_START_MS - DAY_MS + (turn + 1) * DAY_MS // (READINGS + 1)
-        value[:, 3] = (turn + 1) * 10_000_000 + row % 1000
-        value[:, 4] = (turn + 1) * 150_000_000 + row % 1000
+        # One pupil in a hundred uses up the day's volume; the others half a gigabyte.
+        used = np.where(row % 100 == 0, HEAVY_BYTES, USUAL_BYTES) // READINGS
+        value[:, 3] = (turn + 1) * used // 16 + row % 1000
+        value[:, 4] = (turn + 1) * used + row % 1000
         value[:, 5] = 64
         values = RowValues(value, np.ones(value.shape, np.bool_), SESSION)
         rows, _ = encode_payload_rows(fields, values, np.arange(ROWS), row_tag)

@@ -109,6 +109,18 @@ class DecisionBoard:
             self._operators[operator] = OperatorDecisions(operator)
         return self._operators[operator]
 
+    def leave(self, operator: str, listener: Callable[[], None]) -> None:
+        """Forget who waited for more; and an operator that never had a decision with the last who did.
+
+        Names are whatever a reader asks for, so they may cost nothing once it is gone.
+        """
+        board = self._operators.get(operator)
+        if board is None:
+            return
+        board.listeners.discard(listener)
+        if not board.listeners and not board.assigned_position:
+            del self._operators[operator]
+
     async def publish(self, decisions: Sequence[Decision]) -> int:
         """Journal decisions, then deliver them; return how many were new by their key.
 
@@ -149,7 +161,8 @@ class DecisionBoard:
         assert self._intake is not None, "attached at start"
         route = Route(request.operator, "", principal, transport, PayloadKind.ACKNOWLEDGEMENT)
         await self._intake.submit(route, request.SerializeToString())
-        return self.of(request.operator).acknowledge(request.decision_keys)
+        board = self._operators.get(request.operator)
+        return 0 if board is None else board.acknowledge(request.decision_keys)
 
     async def watch(
         self, operator: str, after_position: int, is_stopping: asyncio.Event
@@ -172,7 +185,7 @@ class DecisionBoard:
                 if after_position >= board.last_position:
                     await changed.wait()
         finally:
-            board.listeners.discard(changed.set)
+            self.leave(operator, changed.set)
             stopping.cancel()
 
     def replay(self, frame: Frame, body: bytes) -> None:
@@ -190,7 +203,8 @@ class DecisionBoard:
                 self.of(decision.operator).add(decision, payload)
             elif kinds[number] == PayloadKind.ACKNOWLEDGEMENT:
                 request = AcknowledgeRequest.FromString(payload)
-                self.of(request.operator).acknowledge(request.decision_keys)
+                if request.operator in self._operators:
+                    self.of(request.operator).acknowledge(request.decision_keys)
 
     def export(self) -> bytes:
         """Return everything kept as the body of a frame that `replay` takes."""

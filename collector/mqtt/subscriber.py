@@ -108,7 +108,7 @@ class Subscriber:
     def close(self) -> None:
         """End the subscription."""
         if self._feed is not None:
-            self._board.of(self._operator).listeners.discard(self._pump)
+            self._board.leave(self._operator, self._pump)
             self._feed = None
 
     def _start(self, operator: str, qos: QoS, properties: list[tuple[str, str]]) -> None:

@@ -1,5 +1,7 @@
 """What the enforcement point is told."""
 
+import asyncio
+
 import pytest
 from batches import decision
 
@@ -7,7 +9,7 @@ from phusong.collector.doors import open_intake
 from phusong.collector.journal.reader import read_frames
 from phusong.collector.memory import CACHE_NAME
 from phusong.kernels.frame import PayloadKind, Transport, decode_frame
-from phusong.v1.enforcement_pb2 import Decision
+from phusong.v1.enforcement_pb2 import AcknowledgeRequest, Decision
 
 
 def positions(board, operator):
@@ -53,3 +55,29 @@ async def test_kept_decisions_are_there_after_a_restart(tmp_path, has_cache):
     async with open_intake(tmp_path) as opened:
         assert await opened.board.publish([decision("b"), decision("c")]) == 1
         assert positions(opened.board, "viettel") == [(1, "a"), (2, "b"), (3, "c")]
+
+
+async def test_names_that_readers_ask_for_are_forgotten_with_the_last_reader(tmp_path):
+    async with open_intake(tmp_path) as opened:
+        board = opened.board
+        watches = [board.watch(name, 0, asyncio.Event()) for name in ("a", "b", "b")]
+        waiting = [asyncio.ensure_future(anext(watch)) for watch in watches]
+        await asyncio.sleep(0)
+        assert set(board._operators) == {"a", "b"}
+
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        request = AcknowledgeRequest(operator="c", decision_keys=["k"])
+        assert await board.acknowledge(request, Transport.GRPC) == 0
+
+        assert board._operators == {}
+
+
+async def test_an_operator_with_decisions_is_kept_when_its_last_reader_goes(tmp_path):
+    async with open_intake(tmp_path) as opened:
+        await opened.board.publish([decision("a")])
+        opened.board.of("viettel").listeners.add(print)
+        opened.board.leave("viettel", print)
+
+        assert positions(opened.board, "viettel") == [(1, "a")]
