@@ -1,14 +1,16 @@
 """Numbers for routes, and columns of what is true of everything that comes by a route."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
 
+from phusong.collector.topics import TOPIC_LENGTH_MAX
 from phusong.kernels.admission import bounds_of_route, refusal_of
 from phusong.kernels.columns import BoolColumn, Int64Column
-from phusong.kernels.frame import Route, Transport, encode_route
+from phusong.kernels.frame import PayloadKind, Route, Transport, encode_route
 from phusong.kernels.registers import SourceRegister
 from phusong.kernels.reject import TAKEN
 from phusong.kernels.route_names import (
@@ -20,6 +22,9 @@ from phusong.kernels.wire.text import text_hash
 
 # About 1 KiB each: a million SIMs that send for themselves, four times over.
 ROUTE_COUNT_MAX = 1 << 22
+# Of one sender by one transport: names it may not use, or that are none. Enough to find out what is wrong with a fleet of
+# devices, 4 MiB; what comes under further ones is kept and refused without them.
+REFUSED_ROUTE_COUNT_MAX = 1 << 12
 
 
 class TooManyRoutes(Exception):
@@ -36,6 +41,7 @@ class RouteTable:
         self.identities: list[tuple[str, str]] = []
         # The register in force: None while every source is taken.
         self.register: SourceRegister | None = None
+        self._refused_count: Counter[tuple[str, int]] = Counter()  # by principal and transport
         self._when_registered: list[Callable[[SourceRegister | None], None]] = []
         # The loop adds routes while the worker judges them all again: neither may miss what the other does.
         self._filling = threading.Lock()
@@ -55,8 +61,14 @@ class RouteTable:
         )  # rows of the register's bounds, see `bounds_of_route`
 
     def number(self, route: Route) -> int:
-        """Return the number of a route, counted from 1. Raises TooManyRoutes."""
+        """Return the number of a route, counted from 1. Raises TooManyRoutes.
+
+        Of a sender with too many refused names it is that of a route without names, see `kept_route`.
+        """
         number = self._number_of.get(route)
+        if number is None:
+            route = self.kept_route(route)
+            number = self._number_of.get(route)
         if number is None:
             if len(self.routes) >= ROUTE_COUNT_MAX:
                 raise TooManyRoutes(f"{ROUTE_COUNT_MAX} routes are in use")
@@ -69,6 +81,22 @@ class RouteTable:
             self._encoded.append(encoded)
             self._number_of[route] = number
         return number
+
+    def kept_route(self, route: Route) -> Route:
+        """Return the route under which a new one is kept: itself, or one without names once there are too many refused."""
+        if refusal_of(route, self.register) == TAKEN:
+            return route
+        sender = (route.principal, route.transport)
+        if self._refused_count[sender] < REFUSED_ROUTE_COUNT_MAX:
+            self._refused_count[sender] += 1
+            return route
+        is_oversized = route.kind == PayloadKind.OVERSIZED
+        kind = PayloadKind.OVERSIZED if is_oversized else PayloadKind.UNREADABLE
+        return route._replace(operator="", source="", kind=kind)
+
+    def may_remember(self, topic: str | bytes, route: Route, number: int) -> bool:
+        """Tell whether a door may keep the number of a topic: names without end are not kept, nor may be admitted later."""
+        return len(topic) <= TOPIC_LENGTH_MAX and self.routes[number - 1] == route
 
     def encoded(self, number: int) -> bytes:
         """Return the bytes of a route in the body of a frame."""

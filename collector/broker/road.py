@@ -15,7 +15,7 @@ from phusong.collector.intake import Intake
 from phusong.collector.journal.writer import JournalFailed
 from phusong.collector.parcel import Outcome, Parcel
 from phusong.collector.routes import TooManyRoutes
-from phusong.collector.topics import TOPIC_LENGTH_MAX, route_of_topic
+from phusong.collector.topics import route_of_topic
 from phusong.kernels.frame import Transport
 
 log = logging.getLogger(__name__)
@@ -190,9 +190,7 @@ class BrokerRoad:
         if number is None:
             route = route_of_topic(topic, Transport.MQTT_BROKER, self._options.credential)
             number = self._intake.table.number(route)
-            if (
-                len(topic) <= TOPIC_LENGTH_MAX
-            ):  # longer ones are nobody's, and there is no end of them
+            if self._intake.table.may_remember(topic, route, number):
                 self._number_of[topic] = number
         return number
 

@@ -57,9 +57,11 @@ class Topics:
             assert_topic_name(topic)
             route = route_of_topic(topic.decode(), Transport.MQTT, principal)
             try:
-                number = self.numbers(principal)[topic] = self._table.number(route)
+                number = self._table.number(route)
             except TooManyRoutes as error:
                 raise Refused(DisconnectReasonCode.QUOTA_EXCEEDED, str(error)) from error
+            if self._table.may_remember(topic, route, number):
+                self.numbers(principal)[topic] = number
         return number
 
     def operator_of(self, number: int) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from collections import Counter
 
 import pytest
 from batches import TIME_MS, usage_payload
@@ -10,15 +11,16 @@ from mqtt_peer import Peer, publish
 
 import phusong.collector.routes as routes_module
 from phusong.collector.doors import open_intake
+from phusong.collector.journal.reader import read_frames
 from phusong.collector.memory import CACHE_NAME
 from phusong.collector.mqtt.answers import puback
 from phusong.collector.routes import RouteTable
 from phusong.collector.topics import route_of_names
 from phusong.kernels.admission import refusal_of
-from phusong.kernels.frame import PayloadKind, Route, Transport
+from phusong.kernels.frame import PayloadKind, Route, Transport, decode_frame
 from phusong.kernels.grants import Grant
 from phusong.kernels.registers import SourceRegister
-from phusong.kernels.reject import Reject
+from phusong.kernels.reject import TAKEN, Reject
 from phusong.v1.ingest_pb2 import RowKind
 from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.v1.telemetry_pb2 import Batch, CellReport, SignalReading
@@ -215,3 +217,39 @@ async def test_an_mqtt_client_hears_that_a_credential_is_missing(doors):
     assert answer.reason_str == "CREDENTIAL_MISSING"
     assert taken.reason_code == PubAckReasonCode.SUCCESS
     peer.close()
+
+
+async def test_names_without_end_leave_a_bounded_memory_and_are_kept_and_refused(
+    doors, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(routes_module, "REFUSED_ROUTE_COUNT_MAX", 5)
+    await doors.intake.submit(REGISTRY_ROUTE, register("source,operator\npgw-1,viettel\n"))
+    before = len(doors.intake.table.routes)
+    peer = await Peer.connected(doors.mqtt_port)
+
+    reasons = []
+    for number in range(1, 21):
+        peer.send(publish(f"phusong/v1/viettel/made-up-{number}/batch", usage_payload(1), number))
+        reasons.append((await peer.packet()).reason_str)
+    peer.send(publish("a" * 300 + "b", b"x", 30), publish("a" * 300 + "c", b"x", 31))
+    await peer.packet()
+    await peer.packet()
+
+    assert reasons == ["UNKNOWN_SOURCE"] * 5 + ["BAD_TOPIC"] * 15
+    assert len(doors.intake.table.routes) == before + 6
+    # Who recomputes it from the journal finds the same reasons.
+    found = Counter(
+        refusal_of(route, doors.intake.table.register) for route in journalled(tmp_path)
+    )
+    assert found == {TAKEN: 1, Reject.UNKNOWN_SOURCE: 5, Reject.BAD_TOPIC: 17}
+    # A name that a newer register knows is used again, whatever came under it before.
+    await doors.intake.submit(REGISTRY_ROUTE, register("source,operator\nmade-up-20,viettel\n"))
+    peer.send(publish("phusong/v1/viettel/made-up-20/batch", usage_payload(1), 40))
+    assert (await peer.packet()).reason_code == PubAckReasonCode.SUCCESS
+    peer.close()
+
+
+def journalled(data):
+    """Return the route of every payload in the journal."""
+    frames = [decode_frame(stored.body) for stored in read_frames(data / "journal")]
+    return [frame.routes[int(number)] for frame in frames for number in frame.route]
