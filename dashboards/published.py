@@ -32,11 +32,16 @@ def report_differences(published: Document, build: Build) -> list[str]:
     frames the report says it used are asked.
     """
     horizon, sequence = _horizon(published)
-    differences = list(_compare(published, _recomputed(published, build(horizon, None), horizon)))
-    if differences:
+    found = differences(published, _recomputed(published, build(horizon, None), horizon))
+    if found:
         again = _recomputed(published, build(horizon, sequence), horizon)
-        differences = min(differences, list(_compare(published, again)), key=len)
-    return differences
+        found = min(found, differences(published, again), key=len)
+    return found
+
+
+def differences(published: Document, recomputed: Document) -> list[str]:
+    """Return where two documents differ, as "path: published …, recomputed …"; `software` is not compared."""
+    return list(_compare(published, recomputed))
 
 
 def _horizon(published: Document) -> tuple[Horizon, int]:

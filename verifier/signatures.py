@@ -69,3 +69,17 @@ def read_heads(paths: list[Path], public: PublicKey) -> Iterator[SignedHead | st
                 yield f"{where}: the note of a segment, expected one of the journal"
             else:
                 yield SignedHead(where, head)
+
+
+def newest_head(paths: list[Path], public: PublicKey) -> tuple[Head, bytes] | None:
+    """Return the signed head that goes furthest, and its note; None where nothing is signed. Raises OSError."""
+    newest: tuple[Head, bytes] | None = None
+    for path in checkpoint_files(paths):
+        for content in split_notes(path.read_bytes()):
+            try:
+                head = read_head(content, public)
+            except NoteDamaged:
+                continue
+            if not head.segment and (newest is None or head.last > newest[0].last):
+                newest = head, content
+    return newest

@@ -10,13 +10,23 @@ from typing import Annotated, Any
 
 import typer
 
+from phusong.dashboards.commands.evidence import export_pack, verify_pack
 from phusong.dashboards.commands.exits import FAILED, NON_COMPLIANT, USAGE, fail, say
-from phusong.dashboards.commands.options import open_data
+from phusong.dashboards.commands.options import (
+    DATA_DEFAULT,
+    AsOfOption,
+    DataOption,
+    KnownAtOption,
+    now_ms,
+    open_data,
+    time_ms,
+)
 from phusong.dashboards.published import NoReport, report_differences
 from phusong.kernels.frame import FrameDamaged
 from phusong.kernels.jit import CACHE_FOLDER, is_compiled
 from phusong.kernels.note import NoteDamaged, PublicKey
 from phusong.verifier.audit import Audit, Progress, audit_journal
+from phusong.verifier.evidence.checking import is_pack
 from phusong.verifier.journal import JournalDamaged
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
@@ -60,14 +70,21 @@ def verify(
         typer.Option("--report", help="A report in JSON, to be recomputed and compared."),
     ] = None,
 ) -> None:
-    """Check chain, roots, signatures and snapshot; recompute a published report.
+    """Check chain, roots, signatures and snapshot; recompute a published report, or an evidence pack.
 
     Examples:
 
         phusong audit verify DIR --public-key journal.pub --checkpoints copies/
 
         phusong audit verify DIR --report coverage-2021-12-31.json
+
+        phusong audit verify PACK --public-key journal.pub
     """
+    if is_pack(directory):
+        public = _public_key(public_key or directory / "journal.pub")
+        with _bar("frames and proofs") as progress:
+            verify_pack(directory, public, progress, is_own_key=public_key is None)
+        return
     data = open_data(directory)
     public = _public_key(public_key or data / "keys" / "journal.pub")
     published = None if report is None else _report(report)
@@ -86,6 +103,36 @@ def verify(
             _check_report(data, report, published)
     except (JournalDamaged, FrameDamaged, sqlite3.Error, OSError) as error:
         fail(f"damaged: {error}", FAILED)
+
+
+@app.command(epilog="Exit status: 0 fine, 1 failed, 2 usage.")
+def export(
+    directory: Annotated[
+        Path, typer.Argument(metavar="PACK", help="A new folder for the evidence.")
+    ],
+    data: DataOption = DATA_DEFAULT,
+    site: Annotated[str | None, typer.Option("--site", help="The pack of this site.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--list", help="The pack of all sites of this list.")
+    ] = None,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
+) -> None:
+    """Write the evidence behind the verdicts of a site or list, for somebody else to recompute.
+
+    Examples:
+
+        phusong audit export pack-HG-0017 --site HG-0017 --as-of 2021-12-31 --data DIR
+
+        phusong audit export pack-283 --list 283 --data DIR
+    """
+    if (site is None) == (name is None):
+        fail("give one of --site CODE and --list NAME", USAGE)
+    as_of_ms = now_ms() if as_of is None else time_ms(as_of, "--as-of")
+    known_ms = None if known_at is None else time_ms(known_at, "--known-at")
+    public = _public_key(open_data(data) / "keys" / "journal.pub")
+    with _bar("frames of the journal") as progress:
+        export_pack(data, directory, (site, name), Horizon(as_of_ms, known_ms), public, progress)
 
 
 def _tell(audit: Audit, data: Path, *, is_own_key: bool) -> None:

@@ -1,0 +1,140 @@
+"""Which payloads of the journal bear on the verdicts of some sites. Judged by the state itself, not beside it."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from phusong.kernels.columns import (
+    INT_MISSING,
+    BoolColumn,
+    CellReports,
+    Int64Column,
+    SignalReadings,
+)
+from phusong.kernels.frame import PayloadKind, decode_frame
+from phusong.kernels.locate import locate_readings
+from phusong.kernels.reject import TAKEN
+from phusong.kernels.wire.text import text_hash
+from phusong.v1.journal_pb2 import RegistryEntry
+from phusong.verifier.coverage.cells import CellState
+from phusong.verifier.coverage.policy import Policy
+from phusong.verifier.coverage.state import CoverageState
+from phusong.verifier.journal import StoredFrame
+from phusong.verifier.names import Names
+from phusong.verifier.opened import open_frame
+from phusong.verifier.placing import Horizon
+from phusong.verifier.quota.settings import QuotaSettings
+from phusong.verifier.registry.entries import RegistryHistory
+from phusong.verifier.registry.sites import SiteRegister
+from phusong.verifier.state import new_state
+
+# What verdicts are judged by. Entitlements are not among them: they hold children's keys.
+REGISTRIES = {"sites", "policy", "sources"}
+
+
+class UsedRows(NamedTuple):
+    """Readings inside the sites, refused ones too; `payload_row` counts the batches of their frame."""
+
+    readings: SignalReadings
+    time_ms: Int64Column
+    reason: Int64Column
+
+
+class Selected(NamedTuple):
+    """A frame that bears on the verdicts."""
+
+    frame: StoredFrame
+    previous_chain: bytes
+    envelopes: list[int]
+    used: UsedRows | None
+    envelope_of: Int64Column  # by payload_row
+
+
+class _WatchedCoverage(CoverageState):
+    """Coverage that remembers which rows of the present frame lie in chosen parts."""
+
+    def __init__(self, sites: SiteRegister, policy: Policy, codes: frozenset[str]) -> None:
+        super().__init__(sites, policy)
+        self.used: UsedRows | None = None
+        chosen = np.array([site.code in codes for site in sites.sites], np.bool_)
+        self._is_chosen: BoolColumn = chosen[self.footprints.site_row]
+
+    def add(
+        self,
+        readings: SignalReadings,
+        time_ms: Int64Column,
+        route_operator: Int64Column,
+        operators: Names,
+        reason: Int64Column,
+    ) -> None:
+        super().add(readings, time_ms, route_operator, operators, reason)
+        located = locate_readings(
+            readings.latitude_deg,
+            readings.longitude_deg,
+            self.footprints.parts,
+            self.footprints.index,
+        )
+        row = np.unique(located.reading[self._is_chosen[located.part]])
+        row = row[reason[row] != INT_MISSING]  # what came before is evidence already
+        if len(row):
+            columns: Any = (column[row] for column in readings)
+            self.used = UsedRows(SignalReadings(*columns), time_ms[row], reason[row])
+
+
+class _WatchedCells(CellState):
+    """Cell reports, remembering which of the present frame speak of chosen sites."""
+
+    def __init__(self, codes: frozenset[str]) -> None:
+        super().__init__()
+        self.payload_rows: Int64Column = np.zeros(0, np.int64)
+        self._hashes = np.array([text_hash(code) for code in codes], np.int64)
+
+    def add(
+        self, reports: CellReports, time_ms: Int64Column, sites: SiteRegister, reason: Int64Column
+    ) -> None:
+        super().add(reports, time_ms, sites, reason)
+        is_of_site = np.isin(reports.site_code, self._hashes) & (reason == TAKEN)
+        self.payload_rows = reports.payload_row[is_of_site]
+
+
+def select_frames(
+    frames: Iterator[StoredFrame],
+    history: RegistryHistory,
+    horizon: Horizon,
+    codes: frozenset[str],
+) -> Iterator[Selected]:
+    """Yield, of all frames of a journal in order, those that bear on the verdicts of the sites.
+
+    history: of the whole journal, so that rows are judged by what is in force at the horizon.
+    """
+    state = new_state(history, horizon, QuotaSettings())
+    coverage = _WatchedCoverage(state.registries.sites, state.registries.policy, codes)
+    cells = _WatchedCells(codes)
+    state.coverage, state.cells = coverage, cells
+    for frame in frames:
+        coverage.used, cells.payload_rows = None, np.zeros(0, np.int64)
+        previous_chain = state.position.chain
+        state.apply(frame)
+        registries = _registry_envelopes(frame)
+        if coverage.used is None and not len(cells.payload_rows) and not registries:
+            continue
+        opened = open_frame(frame)
+        payload_rows = cells.payload_rows
+        if coverage.used is not None:
+            payload_rows = np.concatenate((payload_rows, coverage.used.readings.payload_row))
+        envelopes = set(opened.envelope[payload_rows].tolist()) | registries
+        yield Selected(frame, previous_chain, sorted(envelopes), coverage.used, opened.envelope)
+
+
+def _registry_envelopes(frame: StoredFrame) -> set[int]:
+    """Return the envelopes of a frame that hold a register the verdicts are judged by."""
+    decoded = decode_frame(frame.body)
+    numbers = [n for n, route in decoded.routes.items() if route.kind == PayloadKind.REGISTRY]
+    found: set[int] = set()
+    for i in np.flatnonzero(np.isin(decoded.route, numbers)).tolist() if numbers else ():
+        start, length = int(decoded.offset[i]), int(decoded.length[i])
+        entry = RegistryEntry.FromString(frame.body[start : start + length])
+        if entry.registry in REGISTRIES:
+            found.add(i)
+    return found
