@@ -194,8 +194,8 @@ def _state_of(frames: list[tuple[StoredFrame, list[int]]], horizon: Horizon) -> 
     excerpts = [_excerpt(frame, envelopes) for frame, envelopes in frames]
     history = RegistryHistory()
     for excerpt in excerpts:
-        for payload in _registries(excerpt):
-            history.note(excerpt, payload)
+        for envelope, payload in _registries(excerpt):
+            history.note(excerpt, envelope, payload)
     state = new_state(history, horizon, QuotaSettings())
     for excerpt in excerpts:
         state.position = Position(excerpt.sequence - 1, b"")
@@ -216,11 +216,11 @@ def _excerpt(frame: StoredFrame, envelopes: list[int]) -> StoredFrame:
     return frame._replace(body=b"".join(pieces))
 
 
-def _registries(frame: StoredFrame) -> Iterator[bytes]:
+def _registries(frame: StoredFrame) -> Iterator[tuple[int, bytes]]:
     opened = decode_frame(frame.body)
     for i in range(len(opened.route)):
         if opened.routes[int(opened.route[i])].kind == PayloadKind.REGISTRY:
-            yield _payload(frame.body, opened, i)
+            yield i, _payload(frame.body, opened, i)
 
 
 def _payload(body: bytes, opened: Frame, envelope: int) -> bytes:
