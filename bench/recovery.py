@@ -56,6 +56,7 @@ class Start:
     how: str
     receipt_s: float
     judged_s: float
+    cpu_s: float  # of both processes: what a machine with nothing else to do would need at most
     collector_bytes: int
     verifier_bytes: int
 
@@ -92,15 +93,20 @@ class Service:
             return False
         return self.metric("phusong_verifier_lag_frames") == 0
 
-    def memory_bytes(self) -> tuple[int, int]:
-        """Return what collector and verifier hold."""
+    def pids(self) -> tuple[int, int]:
+        """Return collector and verifier."""
         children = subprocess.run(
             ["pgrep", "-P", str(self.process.pid), "-f", "spawn_main"],
             capture_output=True,
             text=True,
             check=True,
         )
-        return held_bytes(self.process.pid), held_bytes(int(children.stdout.split()[0]))
+        return self.process.pid, int(children.stdout.split()[0])
+
+    def memory_bytes(self) -> tuple[int, int]:
+        """Return what collector and verifier hold."""
+        collector, verifier = self.pids()
+        return held_bytes(collector), held_bytes(verifier)
 
     def kill(self) -> None:
         """As the power does; the verifier goes with its parent's pipe."""
@@ -127,6 +133,11 @@ def held_bytes(pid: int) -> int:
         if line.startswith("VmRSS"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def batches(first: int, last: int) -> Iterator[bytes]:
@@ -207,7 +218,9 @@ def measured(data: Path, how: str, number: int) -> tuple[Service, Start]:
     while not service.is_ready():
         assert time.monotonic() - service.began_s < START_TIMEOUT_S
         time.sleep(0.05)
-    start = Start(how, receipt_s, time.monotonic() - service.began_s, *service.memory_bytes())
+    judged_s = time.monotonic() - service.began_s
+    used_s = sum(map(cpu_s, service.pids()))
+    start = Start(how, receipt_s, judged_s, used_s, *service.memory_bytes())
     print(start, file=sys.stderr, flush=True)
     return service, start
 
@@ -271,15 +284,15 @@ def page(
         f"kill -9 while more came. {rows:,} rows in {journal_bytes / MIB:,.0f} MiB of journal.",
         f"Before the kill the collector held {held[0] / MIB:,.0f} MiB and the verifier {held[1] / MIB:,.0f} MiB.",
         "",
-        "| start | first receipt | everything judged, ready | collector | verifier | judged, a day of 96 readings a SIM (extrapolated) |",
-        "|---|--:|--:|--:|--:|--:|",
+        "| start | first receipt | everything judged, ready | processor time | collector | verifier | processor time, a day of 96 readings a SIM (extrapolated) |",
+        "|---|--:|--:|--:|--:|--:|--:|",
     ]
     empty = starts[0]
     for start in starts:
-        grown_s = (start.judged_s - empty.judged_s) * SIM_COUNT * READINGS_QUARTER_HOURLY / rows
-        worked_out = f"{empty.judged_s + grown_s:,.0f} s" if "every cache" in start.how else "–"
+        grown_s = (start.cpu_s - empty.cpu_s) * SIM_COUNT * READINGS_QUARTER_HOURLY / rows
+        worked_out = f"{empty.cpu_s + grown_s:,.0f} s" if "every cache" in start.how else "–"
         lines.append(
-            f"| {start.how} | {start.receipt_s:.1f} s | {start.judged_s:.1f} s"
+            f"| {start.how} | {start.receipt_s:.1f} s | {start.judged_s:.1f} s | {start.cpu_s:.1f} s"
             f" | {start.collector_bytes / MIB:,.0f} MiB | {start.verifier_bytes / MIB:,.0f} MiB | {worked_out} |"
         )
     return "\n".join(lines) + "\n"

@@ -84,16 +84,19 @@ class Judge:
         is_other &= (payloads.source != 0) & (payloads.reject == TAKEN)
         payloads.reject[is_other] = Reject.SOURCE_MISMATCH
         payloads.reject[:] = np.where(payloads.reject == TAKEN, reject[batch], payloads.reject)
-        reject[batch] = payloads.reject
 
         # A payload that cannot be read claims no sequence: its mended second sending must count.
         readable = np.flatnonzero(payloads.reject == TAKEN)
         is_repeated = np.zeros(len(batch), np.bool_)
+        untracked = np.zeros(len(readable), np.int64)
         is_repeated[readable] = self.windows.mark_repeated(
             self.table.identity[route[readable]],
             payloads.boot_epoch[readable],
             payloads.sequence[readable],
+            untracked,
         )
+        payloads.reject[readable] = untracked
+        reject[batch] = payloads.reject
         refused, repeated_count = self._judge_rows(decoded, route, is_repeated, received_time_ms)
         self._note_registers(envelopes, kind)
         row_count = payloads.signal_count + payloads.usage_count + payloads.cell_count

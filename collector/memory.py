@@ -23,7 +23,7 @@ from phusong.kernels.windows import SequenceWindows
 
 CACHE_NAME = "collector-memory.cache"
 # A file of another version is not read; the journal is.
-CACHE_VERSION = 5
+CACHE_VERSION = 6
 
 Arrays = dict[str, NDArray[np.int64]]
 

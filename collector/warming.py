@@ -30,7 +30,7 @@ from phusong.v1.telemetry_pb2 import (
 
 def warm_kernels() -> None:
     """Run every kernel of the doors once, on a batch that nobody sent."""
-    # Without a sequence, and rows that count: those are looked at most closely.
+    # Rows that count, once without a sequence and once with.
     batch = Batch(
         signal_readings=[
             SignalReading(
@@ -52,8 +52,10 @@ def warm_kernels() -> None:
             )
         ],
     )
-    payload = batch.SerializeToString()
-    batch_names(payload)
+    payloads = [batch.SerializeToString()]
+    batch.sequence = 1
+    payloads.append(batch.SerializeToString())
+    batch_names(payloads[0])
 
     table = RouteTable()
     # Bounded, so that the kernels of bounds run too.
@@ -61,8 +63,8 @@ def warm_kernels() -> None:
     table.admit(SourceRegister((bounded,)))
     number = table.number(route_of_names("none", "none", Transport.MQTT))
     judge = Judge(table, SequenceWindows(), UnnumberedRows())
-    head = encode_envelope_head(number, len(payload))
-    body = table.encoded(number) + head + payload
+    envelopes = [encode_envelope_head(number, len(payload)) + payload for payload in payloads]
+    body = table.encoded(number) + b"".join(envelopes)
     frame = decode_frame(body)
     judge.judge(Envelopes(body, frame.route, frame.offset, frame.length), received_time_ms=1)
 

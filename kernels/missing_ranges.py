@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 
 # Of one row. 16 bytes each, so a source that loses every second batch for ever costs 1 MiB. Past it the oldest range
-# is forgotten: what is at or below it is then never called a repeat, so it may be counted twice and is never lost.
+# is forgotten: of what is at or below it nobody can tell then whether it came before, so it is refused.
 MISSING_RANGE_COUNT_MAX = 65_536
 
 
@@ -32,9 +32,8 @@ class MissingRanges:
             self.forgotten_count += self.floor - oldest + 1
 
     def take(self, number: int) -> bool:
-        """Take a number that came after all; tell whether it had been missing."""
-        if number <= self.floor:
-            return True
+        """Take a number above the floor that came after all; tell whether it had been missing."""
+        assert number > self.floor, "below it nothing is known"
         at = bisect_right(self.first, number) - 1
         if at < 0 or self.last[at] < number:
             return False

@@ -33,6 +33,9 @@ class Reject(IntEnum):
     CREDENTIAL_UNKNOWN = 16  # the register no longer has the credential it came with
     OPERATOR_FORBIDDEN = 17  # the credential is another operator's
     TOPIC_FORBIDDEN = 18  # none of the credential's topics is this source's
+    SEQUENCE_UNTRACKED = (
+        19  # more boot epochs or gaps than are remembered: a repeat could not be told
+    )
 
     KEY_MISSING = 100  # device_key or subscriber_key is 0
     TIME_MISSING = 101

@@ -8,6 +8,9 @@ bit is set or, below the window, it is in no missing range.
     1 ........ highest - 1024 | ........... highest
     missing ranges (sparse)   | bits (uint64[16])
 
+Boot epochs and missing ranges are bounded for each route. A batch of which nobody could tell whether it came before, because
+it is past those bounds, is refused: never counted twice, never dropped silently.
+
 Sequence numbers are uint64 on the wire and travel as int64 bits; everything here computes in uint64.
 """
 
@@ -15,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phusong.kernels.columns import BoolColumn, Int64Column
-from phusong.kernels.identity import KeyTable
+from phusong.kernels.identity import EMPTY, KeyTable
 from phusong.kernels.missing_ranges import MissingRanges
+from phusong.kernels.reject import TAKEN, Reject
 from phusong.kernels.window_bits import (
     WINDOW_COUNT,
     WORD_COUNT,
@@ -25,6 +29,11 @@ from phusong.kernels.window_bits import (
     take_leaving,
 )
 
+# Of one route: a boot every ten minutes for a year, or as many imported files, each an epoch. About 200 bytes each.
+EPOCH_COUNT_MAX = 65_536
+
+UNTRACKED = int(Reject.SEQUENCE_UNTRACKED)
+
 
 class SequenceWindows:
     """The sequence numbers seen, per (route, boot epoch)."""
@@ -32,6 +41,7 @@ class SequenceWindows:
     def __init__(self) -> None:
         """Start with nothing seen."""
         self._table = KeyTable(2)
+        self._epoch_count = np.zeros(0, np.int64)  # by route
         self._highest = np.zeros(0, np.uint64)
         self._words = np.zeros((0, WORD_COUNT), np.uint64)
         self._missing_top = np.zeros(0, np.uint64)
@@ -40,16 +50,20 @@ class SequenceWindows:
         self._range_last = np.empty(WINDOW_COUNT, np.uint64)
 
     def mark_repeated(
-        self, route: Int64Column, boot_epoch: Int64Column, sequence: Int64Column
+        self,
+        route: Int64Column,
+        boot_epoch: Int64Column,
+        sequence: Int64Column,
+        reject: Int64Column,
     ) -> BoolColumn:
         """Take the payloads in order and tell which were seen before, bool[n].
 
-        route: any stable number of the sender; boot_epoch, sequence: uint64 as int64 bits.
-        Sequence 0 has no identity and is never a repeat.
+        route: any small stable number of the sender; boot_epoch, sequence: uint64 as int64 bits; reject: TAKEN, and
+        written (SEQUENCE_UNTRACKED) where nobody could tell. Sequence 0 has no identity and is never a repeat.
         """
-        row = self._table.rows_of(route, boot_epoch)
+        row = self._rows_of(route, boot_epoch, sequence, reject)
         self._reserve()
-        number = np.ascontiguousarray(sequence).view(np.uint64)
+        number = np.where(reject == TAKEN, sequence, 0).view(np.uint64)
         is_repeated = np.zeros(len(row), np.bool_)
         i = 0
         while True:
@@ -58,6 +72,11 @@ class SequenceWindows:
             )
             if i == len(row):
                 return is_repeated
+            ranges = self._missing.get(int(row[i]))
+            if ranges is not None and int(number[i]) <= ranges.floor:
+                reject[i] = UNTRACKED
+                i += 1
+                continue
             is_repeated[i] = self._is_old_or_far_repeat(int(row[i]), int(number[i]))
             self._missing_top[row[i]] = self._missing[int(row[i])].top()
             i += 1
@@ -92,6 +111,7 @@ class SequenceWindows:
     def restore(self, arrays: dict[str, NDArray[np.int64]]) -> None:
         """Take the state from what `export` returned."""
         self._table = KeyTable(2, np.ascontiguousarray(arrays["key"], np.int64).reshape(-1, 2))
+        self._epoch_count = np.bincount(self._table.keys[:, 0]).astype(np.int64)
         self._highest = arrays["highest"].astype(np.int64).view(np.uint64)
         self._words = np.ascontiguousarray(arrays["words"], np.int64).copy().view(np.uint64)
         self._missing = {}
@@ -109,6 +129,34 @@ class SequenceWindows:
         self._missing_top = np.zeros(len(self._highest), np.uint64)
         for row, ranges in self._missing.items():
             self._missing_top[row] = ranges.top()
+
+    def _rows_of(
+        self,
+        route: Int64Column,
+        boot_epoch: Int64Column,
+        sequence: Int64Column,
+        reject: Int64Column,
+    ) -> Int64Column:
+        """Return the row of every payload's epoch, EMPTY without a sequence and for one epoch too many."""
+        row = self._table.find(route, boot_epoch)
+        new = np.flatnonzero((row == EMPTY) & (sequence != 0))
+        if not len(new):
+            return row
+        missing = int(route[new].max()) + 1 - len(self._epoch_count)
+        if missing > 0:
+            room = np.zeros(max(missing, len(self._epoch_count)), np.int64)
+            self._epoch_count = np.concatenate((self._epoch_count, room))
+        is_admitted: dict[tuple[int, int], bool] = {}
+        pairs = zip(new.tolist(), route[new].tolist(), boot_epoch[new].tolist(), strict=True)
+        for i, whose, epoch in pairs:
+            if (whose, epoch) not in is_admitted:
+                is_admitted[whose, epoch] = self._epoch_count[whose] < EPOCH_COUNT_MAX
+                self._epoch_count[whose] += is_admitted[whose, epoch]
+            if not is_admitted[whose, epoch]:
+                reject[i] = UNTRACKED
+        admitted = new[reject[new] == TAKEN]
+        row[admitted] = self._table.rows_of(route[admitted], boot_epoch[admitted])
+        return row
 
     def _is_old_or_far_repeat(self, row: int, number: int) -> bool:
         ranges = self._missing.get(row)

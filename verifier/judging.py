@@ -56,9 +56,11 @@ def judge_payloads(
     is_repeated = np.zeros(len(payloads.reject), np.bool_)
     readable = np.flatnonzero(payloads.reject == TAKEN)
     # A payload that cannot be read claims no sequence: its mended second sending must count.
+    untracked = np.zeros(len(readable), np.int64)
     is_repeated[readable] = windows.mark_repeated(
-        source[readable], payloads.boot_epoch[readable], payloads.sequence[readable]
+        source[readable], payloads.boot_epoch[readable], payloads.sequence[readable], untracked
     )
+    payloads.reject[readable] = untracked
     return PayloadFacts(
         is_repeated=is_repeated,
         is_imported=is_imported != 0,

@@ -39,6 +39,12 @@ ENFORCEMENT = "phusong.v1.Enforcement"
 # is gRPC's own usual limit, the library refuses it before we see it.
 MESSAGE_MAX_BYTES = 4 * PAYLOAD_MAX_BYTES
 
+# Calls of one connection that may be under way, watches included; the client holds the others back, as HTTP/2 says. A call
+# waits for its commit with its payload in memory, so this bounds what one connection can make us hold.
+CALL_COUNT_MAX = 128
+# Of all connections. Past it calls are refused at once (RESOURCE_EXHAUSTED, by the library and so without a delay).
+ALL_CALLS_COUNT_MAX = 8192
+
 # Batches of one stream that wait for their commit; HTTP/2 flow control holds back the rest.
 STREAM_IN_FLIGHT_MAX = 256
 
@@ -69,10 +75,12 @@ class GrpcServer:
     async def __aenter__(self) -> Self:
         """Listen. Raises OSError when the port is taken."""
         self._server = grpc.aio.server(
+            maximum_concurrent_rpcs=ALL_CALLS_COUNT_MAX,
             options=(
+                ("grpc.max_concurrent_streams", CALL_COUNT_MAX),
                 ("grpc.max_receive_message_length", MESSAGE_MAX_BYTES),
                 ("grpc.so_reuseport", 0),
-            )
+            ),
         )
         self._server.add_generic_rpc_handlers((self._ingest(), self._enforcement()))
         self._health = health.aio.HealthServicer()

@@ -3,7 +3,14 @@
 import numba
 
 from phusong.collector import warming
-from phusong.kernels import batch_names, publishes, row_hash, row_identity, window_bits
+from phusong.kernels import (
+    batch_names,
+    identity,
+    publishes,
+    row_hash,
+    row_identity,
+    window_bits,
+)
 
 
 def test_every_kernel_of_the_doors_is_compiled_once():
@@ -13,6 +20,7 @@ def test_every_kernel_of_the_doors_is_compiled_once():
         (publishes, ("find_publishes", "write_envelopes", "write_pubacks")),
         (window_bits, ("mark_recent",)),
         (batch_names, ("find_names",)),
+        (identity, ("add_keys", "find_keys")),
         (row_hash, ("mix_column", "mix_histograms")),
         (row_identity, ("recall_keys",)),
     ]:

@@ -1,15 +1,19 @@
 """Which batches were seen before."""
 
+from unittest import mock
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import phusong.kernels.missing_ranges as missing_ranges
+import phusong.kernels.windows as windows_module
 from phusong.kernels.window_bits import WINDOW_COUNT
 from phusong.kernels.windows import SequenceWindows
 from reference.windows import SeenBatches
 
 UINT64_MAX = 2**64 - 1
+UNTRACKED = "untracked"
 
 near = st.integers(0, 40)
 wide = st.integers(0, 3 * WINDOW_COUNT)
@@ -44,7 +48,14 @@ def as_int64(numbers):
 
 def mark(windows, rows):
     route, boot_epoch, sequence = zip(*rows, strict=True) if rows else ((), (), ())
-    return windows.mark_repeated(as_int64(route), as_int64(boot_epoch), as_int64(sequence)).tolist()
+    reject = np.zeros(len(rows), np.int64)
+    is_repeated = windows.mark_repeated(
+        as_int64(route), as_int64(boot_epoch), as_int64(sequence), reject
+    )
+    return [
+        UNTRACKED if why else repeated
+        for why, repeated in zip(reject.tolist(), is_repeated.tolist(), strict=True)
+    ]
 
 
 @settings(deadline=None)
@@ -110,11 +121,36 @@ def test_the_largest_number_leaves_a_gap_that_is_still_exact():
     assert windows.gap_count() == UINT64_MAX - 2
 
 
-def test_past_the_bound_what_is_forgotten_is_taken_again_and_never_dropped(monkeypatch):
+def test_of_what_is_forgotten_at_the_bound_of_gaps_nobody_can_tell_and_it_is_refused(monkeypatch):
     monkeypatch.setattr(missing_ranges, "MISSING_RANGE_COUNT_MAX", 4)
     windows = SequenceWindows()
     mark(windows, [(0, 0, number) for number in range(2, 4000, 2)])
 
     assert windows.forgotten_count() > 0
-    assert mark(windows, [(0, 0, 1), (0, 0, 3)]) == [False, False]
-    assert mark(windows, [(0, 0, 3998)]) == [True]
+    # 1 never came and 2 did.
+    assert mark(windows, [(0, 0, 1), (0, 0, 2), (0, 0, 1)]) == [UNTRACKED] * 3
+    assert mark(windows, [(0, 0, 3998), (0, 0, 3997)]) == [True, False]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5), st.integers(0, 3))), st.integers())
+def test_one_epoch_too_many_of_a_source_is_refused_and_takes_no_room(rows, cut):
+    cut %= len(rows) + 1
+    expected, epochs, seen = [], {}, SeenBatches()
+    for row in rows:
+        known = epochs.setdefault(row[0], [])
+        if row[2] and row[1] not in known and len(known) == 3:
+            expected.append(UNTRACKED)
+            continue
+        if row[2] and row[1] not in known:
+            known.append(row[1])
+        expected += seen.mark_repeated([row])
+    windows, restored = SequenceWindows(), SequenceWindows()
+
+    with mock.patch.object(windows_module, "EPOCH_COUNT_MAX", 3):
+        found = mark(windows, rows[:cut])
+        restored.restore(windows.export())
+        found += mark(restored, rows[cut:])
+
+    assert found == expected
+    assert len(restored.export()["key"]) == sum(map(len, epochs.values()))

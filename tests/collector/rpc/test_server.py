@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 import phusong.collector.decisions as decisions_module
 import phusong.collector.intake as intake_module
+import phusong.collector.rpc.server as server_module
 from phusong.collector.doors import DoorOptions, Doors
 from phusong.v1.enforcement_pb2 import AcknowledgeRequest, WatchRequest
 from phusong.v1.enforcement_pb2_grpc import EnforcementStub
@@ -185,3 +186,28 @@ async def test_after_a_failed_commit_the_door_is_not_healthy(channel, doors):
     answer = await health.Check(health_pb2.HealthCheckRequest(service="phusong.v1.Ingest"))
     assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
     assert "takes nothing more" in doors.not_ready()
+
+
+async def test_one_connection_may_have_so_many_calls_under_way_and_the_client_holds_back_the_rest(
+    doors, channel
+):
+    """Each call holds its payload until its commit, so an endless number would hold endless memory."""
+    watch = EnforcementStub(channel).Watch
+    calls = [watch(WatchRequest(operator="viettel")) for _ in range(server_module.CALL_COUNT_MAX)]
+    waiting = [asyncio.ensure_future(call.read()) for call in calls]
+    while len(doors.board.of("viettel").listeners) < server_module.CALL_COUNT_MAX:  # noqa: ASYNC110 - there is no event for it
+        await asyncio.sleep(0.01)
+
+    one_more = asyncio.ensure_future(IngestStub(channel).Export(batch(1)))
+    # Another connection is not held up by this one, and what it sends comes after.
+    async with grpc.aio.insecure_channel(
+        f"127.0.0.1:{doors.grpc_port}", options=[("grpc.use_local_subchannel_pool", 1)]
+    ) as other:
+        await IngestStub(other).Export(batch(2))
+    assert not one_more.done()
+
+    calls[0].cancel()
+    assert (await one_more).accepted_count == 1
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
