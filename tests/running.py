@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,10 +53,15 @@ class Served:
 
 
 @contextmanager
-def serving(data: Path, *arguments: object, open_loopback: bool = True) -> Iterator[Served]:
+def serving(
+    data: Path,
+    *arguments: object,
+    open_loopback: bool = True,
+    command: Sequence[object] = (PHUSONG,),
+) -> Iterator[Served]:
     """Run `phusong serve` on free ports until the context ends; clients of this machine need no credential."""
     command = [
-        PHUSONG,
+        *command,
         "serve",
         "--data",
         data,

@@ -5,13 +5,16 @@ import datetime as dt
 import os
 import signal
 import subprocess
+import sys
 import time
 import urllib.request
 from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 from brokers import CAREFUL, Mosquitto
+from faults import slow_disk
 from faults.proxy import FaultProxy
 from history.answers import Answers, Sums
 from history.devices import SITES_CSV, START_MS, TODAY, YESTERDAY
@@ -78,7 +81,9 @@ class World:
         since_s = time.monotonic() - self._began_s
         now = dt.datetime.fromtimestamp(START_MS / 1000 + since_s, dt.UTC)
         clock = ("--clock-start", now.isoformat(timespec="milliseconds"))
-        self._life = serving(self.data, "--config", self._folder / "phusong.toml", *clock)
+        config = ("--config", self._folder / "phusong.toml")
+        command = (sys.executable, slow_disk.__file__)
+        self._life = serving(self.data, *config, *clock, command=command)
         entering = asyncio.create_task(asyncio.to_thread(self._life.__enter__))
         try:
             self._served = await asyncio.shield(entering)
@@ -143,18 +148,10 @@ class World:
         """Stop the service once the verifier has caught up, and ask every command."""
         metrics = await self.settle()
         await self.stop()
-        reports = {name: ("quota", "--day", name) for name in (TODAY, YESTERDAY)} | {
-            "coverage": ("coverage",),
-            "stat": ("journal", "stat"),
-        }
-        documents = {}
-        for name, command in reports.items():
-            ran = await asyncio.to_thread(
-                phusong, *command, "--data", self.data, "--format", "json", status=None
-            )
-            assert ran.status in {0, 3}, ran
-            (self._folder / f"{name}.json").write_text(ran.out)
-            documents[name] = ran.document
+        reports = {name: ("quota", "--day", name) for name in (TODAY, YESTERDAY)}
+        reports |= {"coverage": ("coverage",), "stat": ("journal", "stat")}
+        asked = [asyncio.to_thread(self._report, name, reports[name]) for name in reports]
+        documents = dict(zip(reports, await asyncio.gather(*asked), strict=True))
         await asyncio.to_thread(
             phusong, "audit", "verify", self.data, "--report", self._folder / f"{TODAY}.json"
         )
@@ -181,6 +178,12 @@ class World:
             before = sequence if is_judged else None
             assert time.monotonic() < deadline_s, "the verifier does not catch up"
             await asyncio.sleep(0.5)
+
+    def _report(self, name: str, command: tuple[str, ...]) -> Any:
+        ran = phusong(*command, "--data", self.data, "--format", "json", status=None)
+        assert ran.status in {0, 3}, ran
+        (self._folder / f"{name}.json").write_text(ran.out)
+        return ran.document
 
     def _end(self) -> None:
         if self._life is not None:
