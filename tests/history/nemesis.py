@@ -23,12 +23,13 @@ async def stop_service(world: World, _chance: random.Random) -> None:
 
 
 async def kill_verifier(world: World, _chance: random.Random) -> None:
-    world.counts["verifier killed"] += world.signal_verifier(signal.SIGKILL) is not None
+    await world.signal_verifier(signal.SIGKILL)
+    world.counts["verifier killed"] += 1
 
 
 async def stop_verifier(world: World, chance: random.Random) -> None:
-    pid = world.signal_verifier(signal.SIGSTOP)
-    world.counts["verifier stopped"] += pid is not None
+    pid = await world.signal_verifier(signal.SIGSTOP)
+    world.counts["verifier stopped"] += 1
     try:
         await asyncio.sleep(chance.uniform(*STOPPED_S))
     finally:
@@ -37,8 +38,8 @@ async def stop_verifier(world: World, chance: random.Random) -> None:
 
 async def orphan_verifier(world: World, chance: random.Random) -> None:
     """Kill the service while its verifier sleeps: it wakes beside the next one, with an older state in hand."""
-    pid = world.signal_verifier(signal.SIGSTOP)
-    world.counts["verifier orphaned"] += pid is not None
+    pid = await world.signal_verifier(signal.SIGSTOP)
+    world.counts["verifier orphaned"] += 1
     try:
         await kill_service(world, chance)
         await asyncio.sleep(chance.uniform(*STOPPED_S))

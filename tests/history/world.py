@@ -61,6 +61,7 @@ class World:
             f'client_id = "{BROKER_CLIENT_ID}"\n'
         )
         await self.start()
+        await self._broker_is_read()
         await asyncio.to_thread(phusong, "registry", "add", "sites", sites, "--data", self.data)
         return self
 
@@ -112,19 +113,19 @@ class World:
         self.broker.process.kill()
         await asyncio.to_thread(self.broker.stop)
 
-    def signal_verifier(self, number: int) -> int | None:
-        """Return the verifier that was told, None while there is none."""
-        found = subprocess.run(
-            ["pgrep", "-P", str(self._served.process.pid), "-f", "spawn_main"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        for pid in found.stdout.split():
-            with suppress(ProcessLookupError):
-                os.kill(int(pid), number)
-                return int(pid)
-        return None
+    async def signal_verifier(self, number: int) -> int:
+        """Return the verifier that was told; wait for it while one is starting."""
+        command = ("pgrep", "-P", str(self._served.process.pid), "-f", "spawn_main")
+        for _ in range(CAUGHT_UP_TIMEOUT_S * 10):
+            found = await asyncio.to_thread(
+                subprocess.run, command, capture_output=True, check=False
+            )
+            for pid in found.stdout.split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), number)
+                    return int(pid)
+            await asyncio.sleep(0.1)
+        raise AssertionError("there is no verifier")
 
     def cut_all(self) -> None:
         self.counts["cut at once"] += sum(proxy.cut_all() for proxy in self.proxies.values())
@@ -179,6 +180,15 @@ class World:
             assert time.monotonic() < deadline_s, "the verifier does not catch up"
             await asyncio.sleep(0.5)
 
+    async def _broker_is_read(self) -> None:
+        """Return when there is a subscription: what comes before one, a broker acknowledges and drops."""
+        for _ in range(CAUGHT_UP_TIMEOUT_S * 10):
+            metrics = await asyncio.to_thread(self.metrics)
+            if metrics["phusong_broker_connected"][""]:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError("the service does not read the broker")
+
     def _report(self, name: str, command: tuple[str, ...]) -> Any:
         ran = phusong(*command, "--data", self.data, "--format", "json", status=None)
         assert ran.status in {0, 3}, ran
@@ -191,8 +201,7 @@ class World:
             self._life = None
 
 
-def resume(pid: int | None) -> None:
+def resume(pid: int) -> None:
     """Let a stopped process go on, where it still is."""
-    if pid is not None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
