@@ -8,14 +8,13 @@ from typing import TypeVar
 import numpy as np
 
 from phusong.collector.topics import TOPIC_LENGTH_MAX
-from phusong.kernels.admission import bounds_of_route, refusal_of
+from phusong.kernels.admission import bounds_of_route, label_operator, refusal_of
 from phusong.kernels.columns import BoolColumn, Int64Column
 from phusong.kernels.frame import PayloadKind, Route, Transport, encode_route
 from phusong.kernels.registers import SourceRegister
 from phusong.kernels.reject import TAKEN
 from phusong.kernels.route_names import (
     LABEL_OPERATOR_COUNT_MAX,
-    NAMELESS_KINDS,
     OPERATOR_OTHER,
 )
 from phusong.kernels.wire.text import text_hash
@@ -124,11 +123,6 @@ class RouteTable:
         self.source[number] = text_hash(route.source)
         self.is_imported[number] = route.transport == Transport.IMPORT
         self._judge(number, route)
-        operator = "" if route.kind in NAMELESS_KINDS else route.operator
-        label = (route.transport, operator)
-        if label not in self._label_of and len(self.labels) >= LABEL_OPERATOR_COUNT_MAX:
-            label = (route.transport, OPERATOR_OTHER)
-        self.label[number] = _dense(label, self._label_of, self.labels)
 
     def _judge(self, number: int, route: Route) -> None:
         self.reject[number] = refusal_of(route, self.register)
@@ -136,6 +130,10 @@ class RouteTable:
             # Only then: names that are refused are as many as somebody cares to make up, and this is kept for ever.
             self.identity[number] = self.identity_number(route.operator, route.source)
         self.bound[number] = bounds_of_route(route, self.register)
+        label = (route.transport, label_operator(route, self.register))
+        if label not in self._label_of and len(self.labels) >= LABEL_OPERATOR_COUNT_MAX:
+            label = (route.transport, OPERATOR_OTHER)
+        self.label[number] = _dense(label, self._label_of, self.labels)
 
     def _reserve(self, count: int) -> None:
         if count <= len(self.kind):

@@ -11,7 +11,7 @@ from phusong.kernels.frame import PayloadKind, Route, Transport
 from phusong.kernels.grants import Grant, batch_topic, principal_of
 from phusong.kernels.registers import SourceRegister
 from phusong.kernels.reject import TAKEN, Reject
-from phusong.kernels.route_names import refusal_of_route
+from phusong.kernels.route_names import NAMELESS_KINDS, refusal_of_route
 from phusong.kernels.row_bounds import (
     CELLS,
     SIGNAL,
@@ -59,6 +59,14 @@ def _refusal_of_sender(route: Route, grant: Grant | None) -> int:
     is_json = route.kind == PayloadKind.BATCH_JSON
     topic = batch_topic(route.operator, route.source, is_json=is_json)
     return TAKEN if grant.may_publish(topic) else Reject.TOPIC_FORBIDDEN
+
+
+def label_operator(route: Route, register: SourceRegister | None) -> str:
+    """Return the operator by which a route is counted, "" for a name that may be made up."""
+    if route.kind in NAMELESS_KINDS:
+        return ""
+    is_known = register is None or route.operator in register.operators
+    return route.operator if is_known else ""
 
 
 def bounds_of_route(route: Route, register: SourceRegister | None) -> tuple[int, int]:

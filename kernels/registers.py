@@ -59,6 +59,7 @@ class SourceRegister:
         """Keep the grants; `content` is the file they are from."""
         self.grants = grants
         self.content = content
+        self.operators = frozenset(grant.operator for grant in grants)
         self.has_credentials = any(grant.has_credential for grant in grants)
         bounded = [grant for grant in grants if grant.bounds_rows]
         self.bounds: RowBounds | None = bounds_of(bounded) if bounded else None

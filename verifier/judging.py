@@ -45,7 +45,7 @@ def judge_payloads(
             of_route[place] = (
                 sources.row_of(principal_of(route.operator, route.source)) if is_known else 0,
                 operators.row_of(route.operator) if is_known else 0,
-                keys.setdefault(tallies.key_of(route), len(keys)),
+                keys.setdefault(tallies.key_of(route, register), len(keys)),
                 route.transport == Transport.IMPORT,
                 refusal,
                 *bounds_of_route(route, register),

@@ -130,7 +130,7 @@ class State:
             )
         )
         for (route, why, is_no_usage), count in counts.items():
-            self._count_refused(opened.routes[route], why, count)
+            self._count_refused(opened, opened.routes[route], why, count)
             if not is_no_usage:
                 self._reject_usage(opened, opened.routes[route], count)
         zeros = np.zeros(len(refused), np.int64)
@@ -236,7 +236,7 @@ class State:
                 case _:  # acknowledgements concern the collector's board only
                     pass
         for (route, why, is_no_usage), count in counts.items():
-            self._count_refused(route, why, count)
+            self._count_refused(opened, route, why, count)
             if not is_no_usage:
                 self._reject_usage(opened, route, count)
         if not refused:
@@ -251,9 +251,10 @@ class State:
             raise RegistriesChanged(f"sequence {frame.sequence} changes the sites or the policy")
         self.coverage = CoverageState(self.registries.sites, self.registries.policy)
 
-    def _count_refused(self, route: Route, reason: int, count: int) -> None:
+    def _count_refused(self, opened: OpenedFrame, route: Route, reason: int, count: int) -> None:
         """Count payloads or file rows that were never rows of ours."""
-        self.tallies.add_refused(self.tallies.key_of(route), reason, count)
+        register = self.registries.sources(opened.frame.sequence)
+        self.tallies.add_refused(self.tallies.key_of(route, register), reason, count)
 
     def _reject_usage(self, opened: OpenedFrame, route: Route, count: int) -> None:
         """Account for what may have been usage readings, under the day it arrived: the sums must reconcile."""

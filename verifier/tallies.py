@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from phusong.kernels.admission import label_operator
 from phusong.kernels.columns import BoolColumn, Int64Column
 from phusong.kernels.frame import Route
+from phusong.kernels.registers import SourceRegister
 from phusong.kernels.reject import TAKEN, Reject
-from phusong.kernels.route_names import LABEL_OPERATOR_COUNT_MAX, NAMELESS_KINDS, OPERATOR_OTHER
+from phusong.kernels.route_names import LABEL_OPERATOR_COUNT_MAX, OPERATOR_OTHER
 
 # A row of a batch that had come before; no reason has this number.
 DUPLICATE = max(Reject) + 1
@@ -63,9 +65,9 @@ class Tallies:
         """Remember which operators have counts of their own."""
         self._operators = {key.operator for key in self.received}
 
-    def key_of(self, route: Route) -> RouteKey:
+    def key_of(self, route: Route, register: SourceRegister | None) -> RouteKey:
         """Return by which a route's rows are counted: its operator while there are few, and never a made-up name."""
-        operator = "" if route.kind in NAMELESS_KINDS else route.operator
+        operator = label_operator(route, register)
         if operator not in self._operators:
             if len(self._operators) >= LABEL_OPERATOR_COUNT_MAX:
                 operator = OPERATOR_OTHER

@@ -21,6 +21,7 @@ from phusong.kernels.frame import PayloadKind, Route, Transport, decode_frame
 from phusong.kernels.grants import Grant
 from phusong.kernels.registers import SourceRegister
 from phusong.kernels.reject import TAKEN, Reject
+from phusong.kernels.route_names import LABEL_OPERATOR_COUNT_MAX
 from phusong.v1.ingest_pb2 import RowKind
 from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.v1.telemetry_pb2 import Batch, CellReport, SignalReading
@@ -155,6 +156,20 @@ async def test_the_sequences_of_a_source_are_remembered_once_it_may_send(tmp_pat
         assert opened.intake.table.identities == [("", "registry"), ("viettel", "pgw-1")]
 
     assert (taken.accepted_count, again.duplicate_count) == (1, 1)
+
+
+async def test_made_up_operators_do_not_take_the_counts_of_real_ones(tmp_path):
+    async with open_intake(tmp_path) as opened:
+        await opened.intake.submit(REGISTRY_ROUTE, register())
+        for number in range(2 * LABEL_OPERATOR_COUNT_MAX):
+            await opened.intake.submit(sent(operator=f"made-up-{number}"), usage_payload(1))
+        await opened.intake.submit(sent(principal="", operator="mobifone"), usage_payload(1))
+        counts = opened.intake.counts
+
+    assert counts.refused == {
+        ((Transport.GRPC, ""), "OPERATOR_FORBIDDEN"): 2 * LABEL_OPERATOR_COUNT_MAX
+    }
+    assert counts.origins[Transport.GRPC, "mobifone"].accepted_row_count == 1
 
 
 async def test_a_register_is_told_to_whoever_asked(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from phusong.collector.journal.writer import JournalWriter, NewFrame
 from phusong.kernels.frame import PayloadKind, Route, Transport, encode_envelope_head, encode_route
 from phusong.kernels.reject import reason_name
+from phusong.kernels.route_names import LABEL_OPERATOR_COUNT_MAX
 from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.v1.telemetry_pb2 import Batch, UsageReading
 from phusong.verifier.journal import JournalReader
@@ -162,6 +163,22 @@ def test_names_that_are_refused_are_not_remembered(tmp_path: Path) -> None:
     assert state.sources.texts == ["/", OWN]
     assert state.operators.texts == ["viettel"]
     assert state.quota.day(DAY).totals["rejected"] == 50
+
+
+def test_made_up_operators_do_not_take_the_counts_of_real_ones(tmp_path: Path) -> None:
+    made_up = [
+        usage(1, 1, principal=OWN, operator=f"made-up-{n}")
+        for n in range(2 * LABEL_OPERATOR_COUNT_MAX)
+    ]
+    journal(tmp_path, [registry(BOUND)], made_up, [usage(1, 1, principal="", operator="mobifone")])
+
+    state = state_of(tmp_path)
+
+    assert {key.operator: n for key, n in state.tallies.received.items()} == {
+        "": 2 * LABEL_OPERATOR_COUNT_MAX,
+        "mobifone": 1,
+    }
+    assert refused(state) == {"OPERATOR_FORBIDDEN": 2 * LABEL_OPERATOR_COUNT_MAX}
 
 
 def test_a_register_of_before_credentials_still_opens(tmp_path: Path) -> None:
