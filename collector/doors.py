@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 
 from phusong.collector.admission.doorkeeper import Doorkeeper
 from phusong.collector.admission.limits import DEFAULT_LIMITS, Limits
+from phusong.collector.admission.tls import Tls
 from phusong.collector.broker.options import BrokerOptions
 from phusong.collector.broker.road import BrokerCounts, BrokerRoad
 from phusong.collector.counts import IntakeCounts
@@ -100,6 +101,7 @@ class DoorOptions:
     open_loopback: bool = False
     limits: Limits = DEFAULT_LIMITS
     reserve_bytes: int = RESERVE_BYTES  # of the disk: nothing new is taken into it
+    tls: Tls | None = None
 
 
 class Doors:
@@ -124,12 +126,22 @@ class Doors:
             )
             self._mqtt = await stack.enter_async_context(
                 MqttEndpoint(
-                    self.intake, self.board, self.doorkeeper, options.host, options.mqtt_port
+                    self.intake,
+                    self.board,
+                    self.doorkeeper,
+                    options.host,
+                    options.mqtt_port,
+                    tls=options.tls,
                 )
             )
             self._grpc = await stack.enter_async_context(
                 GrpcServer(
-                    self.intake, self.board, self.doorkeeper, options.host, options.grpc_port
+                    self.intake,
+                    self.board,
+                    self.doorkeeper,
+                    options.host,
+                    options.grpc_port,
+                    tls=options.tls,
                 )
             )
             await stack.enter_async_context(LocalDoor(self.intake, options.data))

@@ -3,21 +3,22 @@
 import asyncio
 import json
 import os
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import uvicorn
-
+from phusong.collector.admission.limits import DEFAULT_LIMITS, Limits
+from phusong.collector.admission.listener import listening_sockets
+from phusong.collector.admission.tls import Tls
 from phusong.collector.broker.options import BrokerOptions
 from phusong.collector.doors import DoorOptions, Doors
 from phusong.collector.space import RESERVE_BYTES
 from phusong.dashboards.exposition import Exposition, Facts
 from phusong.dashboards.exposition_intake import JournalFacts
 from phusong.dashboards.http import http_app
+from phusong.dashboards.http_door import http_door
 from phusong.dashboards.verifier_lag import VerifierLag
 from phusong.dashboards.verifier_link import VerifierLink
 from phusong.v1.enforcement_pb2 import Decision
@@ -43,6 +44,8 @@ class ServiceOptions:
     broker: BrokerOptions | None = None
     open_loopback: bool = False
     disk_reserve_bytes: int = RESERVE_BYTES
+    limits: Limits = DEFAULT_LIMITS
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,10 @@ class Service:
         """Run until the context ends; what was accepted is on disk then."""
         options = self._options
         async with AsyncExitStack() as stack:
-            listener = _listen(options.host, options.http_port)
-            stack.callback(listener.close)
+            # Before anything starts, so that a taken port ends the command at once.
+            listening = listening_sockets("http", options.host, options.http_port)
+            for opened in listening:
+                stack.callback(opened.close)
             self._doors = await stack.enter_async_context(
                 Doors(
                     DoorOptions(
@@ -84,18 +89,23 @@ class Service:
                         options.grpc_port,
                         options.broker,
                         options.open_loopback,
+                        limits=options.limits,
                         reserve_bytes=options.disk_reserve_bytes,
+                        tls=options.tls,
                     ),
                     options.clock,
                 )
             )
             await stack.enter_async_context(self.link)
-            await stack.enter_async_context(_http(self, listener))
+            app = http_app(Exposition(self), self.not_ready)
+            await stack.enter_async_context(
+                http_door(app, listening, self._doors.doorkeeper, options.tls)
+            )
             await self._first_report()
             address = Address(
                 self._doors.mqtt_port,
                 self._doors.grpc_port,
-                listener.getsockname()[1],
+                listening[0].getsockname()[1],
                 options.host,
                 os.getpid(),
             )
@@ -126,6 +136,19 @@ class Service:
                 self._doors.signing.failure_count,
             ),
         )
+
+    @property
+    def http_scheme(self) -> str:
+        """How the HTTP door is spoken to."""
+        return "http" if self._options.tls is None else "https"
+
+    def reload_tls(self) -> str:
+        """Read the files of TLS again; return what people should know. Raises TlsUnusable: then nothing changed."""
+        tls = self._options.tls
+        if tls is None:
+            return "there is no TLS to read again"
+        tls.reload()
+        return "; ".join(("TLS is read again for new connections", *map(str, tls.warnings)))
 
     @property
     def is_loopback_open(self) -> bool:
@@ -174,31 +197,3 @@ class Service:
         if status.decisions:
             assert self._doors is not None
             await self._doors.board.publish([Decision.FromString(d) for d in status.decisions])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the HTTP port before anything starts, so that a taken one ends the command at once."""
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise OSError(
-            error.errno, f"http cannot listen on {host}:{port}: {error.strerror}"
-        ) from error
-    return listener
-
-
-@asynccontextmanager
-async def _http(service: Service, listener: socket.socket) -> AsyncIterator[None]:
-    app = http_app(Exposition(service), service.not_ready)
-    config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False)
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await task

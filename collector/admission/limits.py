@@ -14,6 +14,8 @@ PEER_CONNECTS_PER_S_MAX = 500
 SOURCE_BYTES_PER_S_MAX = 128 << 20
 # Half of what both cores of a small machine take in.
 SOURCE_PAYLOADS_PER_S_MAX = 1_000_000
+# Scrapers, probes and people.
+HTTP_CONNECTION_COUNT_MAX = 256
 # A device that vanished holds its connection for one and a half times this.
 KEEP_ALIVE_MAX_S = 900
 # A packet begun must be whole by then, however large: 1 MiB at 140 kbit/s.
@@ -32,6 +34,7 @@ class Limits:
     connects_per_s_per_peer: int = PEER_CONNECTS_PER_S_MAX  # 0: no limit
     bytes_per_s_per_source: int = SOURCE_BYTES_PER_S_MAX  # 0: no limit
     payloads_per_s_per_source: int = SOURCE_PAYLOADS_PER_S_MAX  # 0: no limit
+    http_connections: int = HTTP_CONNECTION_COUNT_MAX
     keep_alive_max_s: int = KEEP_ALIVE_MAX_S
     packet_timeout_s: float = PACKET_TIMEOUT_S
     hello_timeout_s: float = HELLO_TIMEOUT_S

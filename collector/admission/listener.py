@@ -180,14 +180,14 @@ REASON_OF_TLS_ERROR = {
 }
 
 
-def listening_sockets(host: str, port: int) -> list[socket.socket]:
+def listening_sockets(door: str, host: str, port: int) -> list[socket.socket]:
     """Return sockets bound to every address of a host; port 0 is any free one, the same for all.
 
     Raises OSError when the port is taken or the host is none of ours.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []
     try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, address in dict.fromkeys(found):
             listening = socket.socket(family, kind, protocol)
             sockets.append(listening)
@@ -197,8 +197,9 @@ def listening_sockets(host: str, port: int) -> list[socket.socket]:
                 listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listening.bind((address[0], port, *address[2:]))
             port = listening.getsockname()[1]
-    except OSError:
+    except OSError as error:
         for listening in sockets:
             listening.close()
-        raise
+        message = f"{door} cannot listen on {host}:{port}: {error.strerror}"
+        raise OSError(error.errno, message) from error
     return sockets

@@ -8,6 +8,7 @@ from typing import Self
 
 from phusong.collector.admission.doorkeeper import Doorkeeper
 from phusong.collector.admission.listener import Listener, listening_sockets
+from phusong.collector.admission.tls import Tls
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.intake import Intake
 from phusong.collector.mqtt.arrival import DOOR
@@ -26,9 +27,17 @@ class MqttEndpoint:
     """Listens while its context is entered."""
 
     def __init__(
-        self, intake: Intake, board: DecisionBoard, doorkeeper: Doorkeeper, host: str, port: int
+        self,
+        intake: Intake,
+        board: DecisionBoard,
+        doorkeeper: Doorkeeper,
+        host: str,
+        port: int,
+        *,
+        tls: Tls | None = None,
     ) -> None:
         """Port 0 takes any free port; `port` says which afterwards."""
+        self._tls = tls
         self.intake = intake
         self.board = board
         self.doorkeeper = doorkeeper
@@ -46,10 +55,10 @@ class MqttEndpoint:
         """Listen. Raises OSError when the port is taken."""
         self._listener = Listener(
             DOOR,
-            listening_sockets(self.host, self.port),
+            listening_sockets(DOOR, self.host, self.port),
             lambda on_lost, crowd: Connection(self, on_lost, crowd),
             self.doorkeeper.limits,
-            tls=lambda: None,
+            tls=lambda: None if self._tls is None else self._tls.context(DOOR),
             deny=self.doorkeeper.deny,
         )
         self.port = self._listener.port

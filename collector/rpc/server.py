@@ -21,6 +21,7 @@ from phusong.collector.admission.doorkeeper import (
     Guest,
     denial_text,
 )
+from phusong.collector.admission.tls import Demand, Tls
 from phusong.collector.decisions import DecisionBoard, DecisionsForgotten
 from phusong.collector.intake import NO_ROOM_RETRY_MS, RETRY_MS, Intake, Overloaded
 from phusong.collector.journal.writer import JournalFailed
@@ -44,6 +45,22 @@ MESSAGE_MAX_BYTES = 4 * PAYLOAD_MAX_BYTES
 CALL_COUNT_MAX = 128
 # Of all connections. Past it calls are refused at once (RESOURCE_EXHAUSTED, by the library and so without a delay).
 ALL_CALLS_COUNT_MAX = 8192
+OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_MAX_BYTES),
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_concurrent_streams", CALL_COUNT_MAX),
+    # Names and a token.
+    ("grpc.max_metadata_size", 16_384),
+    # A connection without calls goes after five minutes, any after a day: its certificate may be an old one by then.
+    ("grpc.max_connection_idle_ms", 300_000),
+    ("grpc.max_connection_age_ms", 86_400_000),
+    ("grpc.max_connection_age_grace_ms", 60_000),
+    # A peer that vanished is noticed; one that pings more often than this is sent away.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+)
 
 # Batches of one stream that wait for their commit; HTTP/2 flow control holds back the rest.
 STREAM_IN_FLIGHT_MAX = 256
@@ -60,7 +77,14 @@ class GrpcServer:
     """Listens while its context is entered."""
 
     def __init__(
-        self, intake: Intake, board: DecisionBoard, doorkeeper: Doorkeeper, host: str, port: int
+        self,
+        intake: Intake,
+        board: DecisionBoard,
+        doorkeeper: Doorkeeper,
+        host: str,
+        port: int,
+        *,
+        tls: Tls | None = None,
     ) -> None:
         """Port 0 takes any free port; `port` says which afterwards."""
         self.host = host
@@ -68,6 +92,7 @@ class GrpcServer:
         self._intake = intake
         self._board = board
         self._doorkeeper = doorkeeper
+        self._tls = tls
         self._is_stopping = False
         self._watches: set[asyncio.Event] = set()  # each ends one
         self._tasks: set[asyncio.Future[None]] = set()
@@ -76,11 +101,7 @@ class GrpcServer:
         """Listen. Raises OSError when the port is taken."""
         self._server = grpc.aio.server(
             maximum_concurrent_rpcs=ALL_CALLS_COUNT_MAX,
-            options=(
-                ("grpc.max_concurrent_streams", CALL_COUNT_MAX),
-                ("grpc.max_receive_message_length", MESSAGE_MAX_BYTES),
-                ("grpc.so_reuseport", 0),
-            ),
+            options=(*OPTIONS, ("grpc.server_handshake_timeout_ms", self._hello_timeout_ms())),
         )
         self._server.add_generic_rpc_handlers((self._ingest(), self._enforcement()))
         self._health = health.aio.HealthServicer()
@@ -88,7 +109,11 @@ class GrpcServer:
         names = (INGEST, ENFORCEMENT, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
         try:
-            self.port = self._server.add_insecure_port(f"{_authority(self.host)}:{self.port}")
+            address = f"{_authority(self.host)}:{self.port}"
+            if self._tls is None:
+                self.port = self._server.add_insecure_port(address)
+            else:
+                self.port = self._server.add_secure_port(address, _credentials(self._tls))
         except RuntimeError as error:
             raise OSError(f"gRPC cannot listen on {self.host}:{self.port}: {error}") from error
         await self._server.start()
@@ -105,6 +130,9 @@ class GrpcServer:
             ended.set()
         await self._health.enter_graceful_shutdown()
         await self._server.stop(GRACE_S)
+
+    def _hello_timeout_ms(self) -> int:
+        return int(self._doorkeeper.limits.hello_timeout_s * 1000)
 
     def _ingest(self) -> Any:
         return grpc.method_handlers_generic_handler(
@@ -249,6 +277,25 @@ class GrpcServer:
             )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+
+def _credentials(tls: Tls) -> Any:
+    """Return gRPC's credentials, which ask at every handshake whether there is another certificate."""
+    given = tls.pems
+
+    def configuration() -> Any:
+        pair = (tls.pems.key, tls.pems.certificate)
+        return grpc.ssl_server_certificate_configuration([pair], tls.pems.client_ca)
+
+    def changed() -> Any:
+        nonlocal given
+        if given is tls.pems:
+            return None
+        given = tls.pems
+        return configuration()
+
+    is_required = tls.demand("grpc") is Demand.REQUIRED
+    return grpc.dynamic_ssl_server_credentials(configuration(), changed, is_required)
 
 
 async def _abort(context: Context, code: Any, message: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""`phusong check-config`: static; starts nothing and opens nothing."""
+"""`phusong check-config`: static; starts nothing and writes nothing."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from phusong.dashboards.commands.configuration import NAMES, read_configuration, value_of
+from phusong.dashboards.commands.door_tables import tls_flaws
 from phusong.dashboards.commands.exits import USAGE, say
 
 
@@ -28,7 +29,12 @@ def check_config(
         for error in found:
             say(f"phusong: {error}")
         raise SystemExit(USAGE)
+    flaws = tls_flaws(found.configuration.tls)
+    for flaw in flaws:
+        say(f"phusong: tls: {flaw}")
     for name in NAMES:
         if "." in name and value_of(found.configuration, name.partition(".")[0]) is None:
             continue  # a table that is not given has no values
         typer.echo(f"{name} = {value_of(found.configuration, name)!r}  # {found.origin[name]}")
+    if any(flaw.is_fatal for flaw in flaws):
+        raise SystemExit(USAGE)

@@ -6,13 +6,14 @@ A value inside a table is named `table.key`, and set by PHUSONG_TABLE_KEY.
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from phusong.collector.space import RESERVE_BYTES
 from phusong.dashboards.commands.broker_table import PORT_MAX, BrokerTable
+from phusong.dashboards.commands.door_tables import LimitsTable, TlsTable, is_open_to_network
 from phusong.verifier.quota.settings import QUOTA_BYTES_DEFAULT
 
 MQTT_PORT = 1883
@@ -49,12 +50,31 @@ class Configuration(BaseModel):
         le=2**62,
         description="Room on the disk below which nothing new is taken.",
     )
+    plaintext: bool = Field(
+        False, description="Listen without TLS on an address that other machines can reach."
+    )
+    tls: TlsTable | None = Field(None, description="TLS for MQTT, gRPC and HTTP.")
+    limits: LimitsTable | None = Field(None, description="How much the doors let through.")
     broker: BrokerTable | None = Field(
         None, description="A broker that telemetry is read from besides."
     )
 
+    @model_validator(mode="after")
+    def _readable_by_nobody_else(self) -> Self:
+        if is_open_to_network(self.host) and self.tls is None and not self.plaintext:
+            raise ValueError(
+                f"host {self.host} can be reached from other machines, and without TLS everybody on the way reads"
+                " tokens and telemetry: give [tls] certificate_file and key_file, or choose plaintext = true where"
+                " something else protects the way (a VPN, a proxy that ends TLS)"
+            )
+        return self
 
-TABLES: dict[str, type[BaseModel]] = {"broker": BrokerTable}
+
+TABLES: dict[str, type[BaseModel]] = {
+    "tls": TlsTable,
+    "limits": LimitsTable,
+    "broker": BrokerTable,
+}
 NAMES = (
     *(name for name in Configuration.model_fields if name not in TABLES),
     *(f"{table}.{key}" for table, model in TABLES.items() for key in model.model_fields),
@@ -135,6 +155,8 @@ def _nested(flat: dict[str, Any]) -> dict[str, Any]:
 def _error_text(error: ErrorDetails, origin: dict[str, str]) -> str:
     """Return what is wrong with one value: its key, where it came from, what was found, what was expected."""
     name = ".".join(map(str, error["loc"]))
+    if not name:  # values that do not go together
+        return error["msg"]
     if error["type"] == "missing":
         return f"{name}: {error['msg']}"
     place = f"{name} ({origin[name]})" if name in origin else name

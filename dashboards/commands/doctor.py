@@ -3,7 +3,6 @@
 import os
 import resource
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,7 +11,9 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from phusong.collector.admission.listener import listening_sockets
 from phusong.dashboards.commands.configuration import Configuration, read_configuration
+from phusong.dashboards.commands.door_tables import is_open_to_network, tls_flaws
 from phusong.dashboards.commands.exits import FAILED, USAGE, say
 from phusong.dashboards.commands.options import DATA_DEFAULT, DataOption
 from phusong.kernels.jit import CACHE_FOLDER, is_compiled
@@ -83,12 +84,13 @@ def examine(configuration: Configuration) -> Iterator[Finding]:
     )
     for name in ("mqtt", "grpc", "http"):
         yield _port(configuration.host, name, getattr(configuration, f"{name}_port"))
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield from _doors(configuration)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # the service raises its own limit to this
     yield Finding(
-        soft >= OPEN_FILES_MIN,
+        most >= OPEN_FILES_MIN or most == resource.RLIM_INFINITY,
         "open files",
-        f"limit {soft}",
-        f"raise it to {OPEN_FILES_MIN} or more (ulimit -n, LimitNOFILE= in systemd)",
+        f"limit {most}",
+        f"raise it to {OPEN_FILES_MIN} or more (ulimit -Hn, LimitNOFILE= in systemd)",
     )
     yield Finding(
         os.access(next(p for p in (CACHE_FOLDER, *CACHE_FOLDER.parents) if p.is_dir()), os.W_OK),
@@ -96,6 +98,24 @@ def examine(configuration: Configuration) -> Iterator[Finding]:
         f"{CACHE_FOLDER} ({'compiled' if is_compiled() else 'empty: the first start compiles'})",
         "set PHUSONG_KERNEL_CACHE to a folder this user may write",
     )
+
+
+def _doors(configuration: Configuration) -> Iterator[Finding]:
+    """Say what is open that need not be, and what is wrong with the files of TLS."""
+    yield Finding(
+        not configuration.open_loopback,
+        "who may send",
+        "any client of this machine, without a credential"
+        if configuration.open_loopback
+        else "sources with a credential",
+        "for more than trials take open_loopback away and give sources credentials: docs/doors.md",
+    )
+    is_readable = is_open_to_network(configuration.host) and configuration.tls is None
+    found = "TLS" if configuration.tls else f"plaintext on {configuration.host}"
+    remedy = "tokens cross the network readable by all: give [tls], unless something else protects the way"
+    yield Finding(not is_readable, "doors", found, remedy)
+    for flaw in tls_flaws(configuration.tls):
+        yield Finding(False, "tls", f"{flaw.file}: {flaw.found}", flaw.remedy)
 
 
 def _disk(folder: Path) -> Finding:
@@ -131,11 +151,10 @@ def _fsync(folder: Path) -> Finding:
 
 
 def _port(host: str, name: str, port: int) -> Finding:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            remedy = f"stop what listens there, or give --{name}-port another (0: any free one)"
-            return Finding(False, f"port {port} ({name})", error.strerror or "taken", remedy)
+    try:
+        for probe in listening_sockets(name, host, port):
+            probe.close()
+    except OSError as error:
+        remedy = f"stop what listens there, or give --{name}-port another (0: any free one)"
+        return Finding(False, f"port {port} ({name})", error.strerror or "taken", remedy)
     return Finding(True, f"port {port} ({name})", "free")

@@ -34,6 +34,13 @@ def serve(
             help="Trials only: clients of this machine need no credential. Default: they do.",
         ),
     ] = None,
+    plaintext: Annotated[
+        bool | None,
+        typer.Option(
+            "--plaintext/--no-plaintext",
+            help="Listen without TLS on an address that other machines can reach.",
+        ),
+    ] = None,
     clock_start: Annotated[
         str | None, typer.Option("--clock-start", help="Rehearsals only: the clock starts here.")
     ] = None,
@@ -55,6 +62,7 @@ def serve(
         "grpc_port": grpc_port,
         "http_port": http_port,
         "open_loopback": open_loopback,
+        "plaintext": plaintext,
         "clock_start": clock_start,
     }
     found = read_configuration(config, flags)

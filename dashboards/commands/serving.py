@@ -3,19 +3,23 @@
 import asyncio
 import json
 import logging
+import resource
 import signal
 import sqlite3
 import sys
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import uvloop
 
+from phusong.collector.admission.limits import Limits
+from phusong.collector.admission.tls import TlsUnusable
 from phusong.collector.doors import ClockBehind
 from phusong.collector.journal.segment import JournalDamaged
 from phusong.collector.journal.writer import JournalFailed, JournalLocked
 from phusong.dashboards.commands.broker_table import broker_options
 from phusong.dashboards.commands.configuration import Configuration
+from phusong.dashboards.commands.door_tables import limits_of, tls_of
 from phusong.dashboards.commands.exits import FAILED, USAGE, fail, say
 from phusong.dashboards.commands.options import now_ms, time_ms
 from phusong.dashboards.service import Service, ServiceOptions
@@ -24,6 +28,8 @@ from phusong.kernels.days import TIME_MAX_MS
 from phusong.kernels.jit import CACHE_FOLDER, is_compiled
 from phusong.verifier.quota.settings import QuotaSettings
 
+# Of open files, for what is not an MQTT connection: gRPC, HTTP, segments and their copies, the verifier.
+DESCRIPTOR_RESERVE = 1024
 # Strangers at the doors can cause log lines; more than this a second nobody reads.
 LOG_LINES_PER_S_MAX = 20
 
@@ -100,6 +106,8 @@ def service_options(configuration: Configuration) -> ServiceOptions:
         broker=broker_options(configuration.broker),
         open_loopback=configuration.open_loopback,
         disk_reserve_bytes=configuration.disk_reserve_bytes,
+        limits=_fitting(limits_of(configuration.limits)),
+        tls=tls_of(configuration.tls),
     )
 
 
@@ -109,6 +117,7 @@ async def _serve(service: Service) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, _reload, service)
     running = asyncio.create_task(_run(service), name="service")
     stopped = asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -126,10 +135,34 @@ async def _run(service: Service) -> None:
         sys.stdout.flush()
         say(
             f"phusong: MQTT 5 on {address.host}:{address.mqtt_port}, gRPC on {address.host}:{address.grpc_port},"
-            f" http://{address.host}:{address.http_port}/metrics; Ctrl-C stops"
+            f" {service.http_scheme}://{address.host}:{address.http_port}/metrics"
+            f"{' (TLS on all)' if service.http_scheme == 'https' else ''}; Ctrl-C stops"
         )
         _say_who_may_send(service)
         await service.failed()
+
+
+def _fitting(limits: Limits) -> Limits:
+    """Raise the limit of open files as far as it goes, and return limits that leave some for everything else."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if most == resource.RLIM_INFINITY or limits.connections <= most - DESCRIPTOR_RESERVE:
+        return limits
+    connections = max(most - DESCRIPTOR_RESERVE, most // 2)
+    say(
+        f"phusong: limits.connections is {connections}, not {limits.connections}: this process may open {most} files"
+        f" and keeps {DESCRIPTOR_RESERVE} for the journal and other doors. Raise it (ulimit -Hn, LimitNOFILE= in systemd)"
+    )
+    return replace(limits, connections=connections)
+
+
+def _reload(service: Service) -> None:
+    """Read what SIGHUP asks for: the files of TLS."""
+    try:
+        said = service.reload_tls()
+    except TlsUnusable as unusable:
+        said = f"TLS stays as it was: {unusable}"
+    say(f"phusong: {said}")
 
 
 def _say_who_may_send(service: Service) -> None:

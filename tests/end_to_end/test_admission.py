@@ -35,7 +35,7 @@ def test_without_a_choice_nobody_sends_and_the_service_says_what_to_do(data: Pat
 def test_open_loopback_is_for_this_machine_only_and_the_service_says_so(data: Path) -> None:
     hosts = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True)
     others = [host for host in hosts.stdout.split() if "." in host]
-    with serving(data, "--host", "0.0.0.0") as served:
+    with serving(data, "--host", "0.0.0.0", "--plaintext") as served:
         taken = publish("127.0.0.1", served.mqtt_port)
         refused = [publish(host, served.mqtt_port) for host in others]
         assert served.stop() == 0
