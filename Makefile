@@ -41,6 +41,7 @@ test: setup debian check
 # The long forms of tests that crash things; PHUSONG_SEED=… repeats one.
 torture: setup debian
 	$(BIN)/python -m pytest -q -rP -m torture tests
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q tests/kernels
 
 # ARGS=recovery: how long a start takes with a day of a million SIMs.
 bench: setup debian

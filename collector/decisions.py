@@ -159,6 +159,8 @@ class DecisionBoard:
         Raises Overloaded, JournalFailed.
         """
         assert self._intake is not None, "attached at start"
+        if request.operator not in self._operators:
+            return 0  # nothing was ever decided there, and whoever makes names up shall not fill the table of routes
         route = Route(request.operator, "", principal, transport, PayloadKind.ACKNOWLEDGEMENT)
         await self._intake.submit(route, request.SerializeToString())
         board = self._operators.get(request.operator)

@@ -156,9 +156,13 @@ def one(data: bytes) -> None:
         for route, payload in opened.arrived()
         if route.kind != PayloadKind.OVERSIZED
     ]
-    routes = [route_of_topic(message.topic, Transport.MQTT) for message in expected.messages]
-    payloads = [message.payload for message in expected.messages]
-    assert came == list(zip(routes, payloads, strict=True)), "the journal holds something else"
+    assert len(came) == len(expected.messages), "the journal holds more or less"
+    for (route, payload), message in zip(came, expected.messages, strict=True):
+        assert payload == message.payload
+        named = route_of_topic(message.topic, Transport.MQTT)
+        is_nameless = named.kind == PayloadKind.UNREADABLE and not route.operator + route.source
+        # Of names that are none of ours only so many are kept.
+        assert route == named or (is_nameless and route.kind == named.kind), (route, named)
     assert is_over == expected.is_over, f"over: {is_over}, expected {expected.is_over}"
     packet_ids = [message.packet_id for message in expected.messages if message.packet_id]
     answers = packets_read(written)

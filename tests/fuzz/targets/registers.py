@@ -4,8 +4,8 @@ from importlib.resources import files
 
 from phusong.kernels.registers import LineError, read_sources
 from phusong.verifier.coverage.policy import read_policy
+from phusong.verifier.programme.reading import read_programme
 from phusong.verifier.registry.platforms import read_platforms
-from phusong.verifier.registry.programme import read_programme
 from phusong.verifier.registry.sims_file import read_sims
 from phusong.verifier.registry.sites import read_sites
 
