@@ -7,7 +7,7 @@ PROTO := $(wildcard proto/phusong/v1/*.proto)
 DEBIAN := mosquitto mosquitto-clients prometheus chromium strace
 export PHUSONG_KERNEL_CACHE ?= $(CURDIR)/.cache
 
-.PHONY: setup check test torture bench proto demo debian lock
+.PHONY: setup check test torture calibrate bench proto demo debian lock
 
 setup: $(VENV)/.installed
 
@@ -56,3 +56,7 @@ demo: setup
 lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements.lock
 	echo "uv" | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes - -o uv.lock.txt
+
+# The long form of tests/simulation: writes docs/calibration.md and its picture. PHUSONG_SEED=… draws other hamlets.
+calibrate: setup
+	$(BIN)/python tests/simulation/calibrate.py

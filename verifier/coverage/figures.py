@@ -13,6 +13,7 @@ from phusong.kernels.columns import Int64Column
 from phusong.verifier.coverage.footprint import Footprints
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import Counts
+from phusong.verifier.coverage.sample import Sample
 from phusong.verifier.coverage.survey import (
     Survey,
     count_distinct,
@@ -20,7 +21,7 @@ from phusong.verifier.coverage.survey import (
     starts_of,
     window_start_ms,
 )
-from phusong.verifier.coverage.verdict import PartFinding, Sample
+from phusong.verifier.coverage.verdict import PartFinding
 from phusong.verifier.registry.sites import SiteRegister
 
 

@@ -32,3 +32,18 @@ def wrong_count_max(count: int, error: float, confidence: float) -> int:
 
     wrong = np.arange(count + 1)
     return int(np.argmax(bdtr(wrong, count, error) >= confidence)) if count else 0
+
+
+def student_quantiles(freedom: Float64Column, confidence: float) -> Float64Column:
+    """Return Student's t of each number of degrees of freedom, which need not be whole."""
+    from scipy.special import stdtrit  # noqa: PLC0415  # as above
+
+    quantile: Float64Column = stdtrit(freedom, confidence)
+    return quantile
+
+
+def normal_quantile(confidence: float) -> float:
+    """Return how many standard deviations a normal variable stays below, with a confidence."""
+    from scipy.special import ndtri  # noqa: PLC0415  # as above
+
+    return float(ndtri(confidence))

@@ -22,10 +22,10 @@ from phusong.verifier.coverage.figures import (
 )
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import Counts, SiteVerdict, Verdict
+from phusong.verifier.coverage.sample import Sample
 from phusong.verifier.coverage.survey import Survey, survey_bins
 from phusong.verifier.coverage.verdict import (
     PartFinding,
-    Sample,
     contradicts_claim,
     judge_parts,
     judge_site,

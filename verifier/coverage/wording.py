@@ -1,14 +1,10 @@
 """Every sentence of a verdict, in one place. English an auditor can read; another language is another such file."""
 
-from typing import TYPE_CHECKING
-
 from phusong.kernels.radio import RAT_NAMES
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import Verdict
+from phusong.verifier.coverage.sample import Sample
 from phusong.verifier.coverage.survey import Groups
-
-if TYPE_CHECKING:
-    from phusong.verifier.coverage.verdict import Sample
 
 LEVEL_NAMES = {"GSM": "RxLev", "UMTS": "RSCP", "LTE": "RSRP", "NR": "SS-RSRP"}
 
@@ -35,9 +31,7 @@ def floor_text(rat: int, policy: Policy) -> str:
     return floor if technology.verified else f"{floor} (floor not verified against its source)"
 
 
-def missing_evidence(
-    groups: Groups, sample: "Sample", group: int, policy: Policy
-) -> tuple[str, ...]:
+def missing_evidence(groups: Groups, sample: Sample, group: int, policy: Policy) -> tuple[str, ...]:
     """Return what a part lacks before any verdict is given, in words and numbers."""
     asked, place = policy.minimum, policy.place
     seen, population = int(sample.place_count[group]), int(sample.population_count[group])
@@ -77,6 +71,14 @@ def more_places(count: int) -> str:
     """Return what decides where the bounds leave both answers open."""
     return (
         f"about {counted(count, 'more place cell')} surveyed with the present result would decide"
+    )
+
+
+def more_certain() -> str:
+    """Return what decides where more ground would not: what was measured of one ground differs too much."""
+    return (
+        "other devices over the same ground: those that measured differ by more than the verdict's margin, and more"
+        " place cells alone would not decide"
     )
 
 
@@ -134,7 +136,7 @@ def not_responsible(operator: str) -> str:
 
 
 def verdict_reason(
-    verdict: Verdict, sample: "Sample", groups: Groups, group: int, policy: Policy
+    verdict: Verdict, sample: Sample, groups: Groups, group: int, policy: Policy
 ) -> str:
     """Return the sentence behind a verdict, with the figures of the part that decides it."""
     rat = int(groups.rat[group])

@@ -148,6 +148,39 @@ def test_a_census_has_nothing_to_be_unsure_of() -> None:
     assert row.upper_bound == pytest.approx(row.share, abs=2e-6)
 
 
+def test_a_census_by_phones_that_differ_does_not_decide() -> None:
+    """Of two phones in every place one misses the floor in six of a hundred: 96 %, give or take what a phone is."""
+    deaf = {cell for i, cell in enumerate(sorted(ALL)) if i % 100 < 6}
+    one = walk(ALL, visits=((7, 0), (7, DAY_MS)))
+    other = walk(
+        ALL,
+        lambda east, north: -130.0 if (east, north) in deaf else -90.0,
+        visits=((8, 5 * HOUR_MS), (8, DAY_MS + 5 * HOUR_MS)),
+    )
+
+    (row,) = judge(one + other)
+
+    assert row.verdict is Verdict.INSUFFICIENT
+    assert row.lower_bound < 0.95 <= row.share
+    assert row.missing[0].startswith("other devices over the same ground")
+
+
+@pytest.mark.parametrize(
+    ("bad_days", "verdict"), [(1, Verdict.INSUFFICIENT), (2, Verdict.NOT_COVERED)]
+)
+def test_a_place_counts_as_missed_when_most_of_what_was_measured_there_missed(
+    bad_days: int, verdict: Verdict
+) -> None:
+    """One good day for both phones, then bad ones: half missed is the network's benefit of the doubt, more is not."""
+    good = ((7, 0), (8, 5 * HOUR_MS))
+    bad = tuple((d, at + (1 + n) * DAY_MS) for n in range(bad_days) for d, at in good)
+
+    (row,) = judge(walk(ALL, visits=good) + walk(ALL, bad_west(0.4), visits=bad))
+
+    assert row.share < 0.85
+    assert row.verdict is verdict
+
+
 def test_what_is_missing_is_said_in_numbers() -> None:
     (row,) = judge(walk(ALL[:50], visits=((7, 0),)))
 
