@@ -29,7 +29,11 @@ FALSE_MAX = 0.05
 EXACT = Phones(offset_db=0.0, fading_paths=0.0)
 REAL = Phones()
 RADII_M = (300, 400, 500, 1000, 1500)
-LARGE_M = 1000  # from here on only two kinds of shadow, and from 1,500 m a quarter of the sites: minutes count
+# Large footprints hold most of the work: from here on only two kinds of shadow, and fewer sites.
+LARGE_M = 1000
+SITES_OF = {1000: SITES // 2, 1500: SITES // 4}
+# With exact phones a field may be stretched and nothing changes: one depth of shadow says it all.
+SHADOWS_EXACT = ((6.0, 50.0), (6.0, 200.0))
 SHADOWS = ((4.0, 50.0), (4.0, 200.0), (8.0, 50.0), (8.0, 200.0))
 WALKED = ("random", "road", "mixed")
 CURVE_PERMILLE = [800, 840, 870, 890, 910, 920, 930, 940, 949, 950, 960, 970, 980, 990, 1000]
@@ -48,7 +52,7 @@ Verdicts = dict[Campaign, Counter[Verdict]]
 
 def threes(sampler: str, terrain: Terrain, phones: Phones, surveyed: float = 0.4) -> list[Campaign]:
     """Return the three questions: just below the share, just at it, and good."""
-    sites = SITES if terrain.radius_m <= LARGE_M else SITES // 4
+    sites = SITES_OF.get(terrain.radius_m, SITES)
     drawn = {"surveyed_share": surveyed, "phones": phones, "site_count": sites}
     return [
         Campaign(sampler, terrain, ASKED, is_below=True, **drawn),
@@ -59,13 +63,14 @@ def threes(sampler: str, terrain: Terrain, phones: Phones, surveyed: float = 0.4
 
 def ground_lines(phones: Phones) -> list[Line]:
     """Return the lines over footprints and shadows."""
+    shadows = SHADOWS_EXACT if phones == EXACT else SHADOWS
     return [
         Line(
             (f"{radius} m", f"{len(Terrain(radius).cells):,}", f"{db:g} dB", f"{length:g} m"),
             tuple(c for s in WALKED for c in threes(s, Terrain(radius, db, length), phones)),
         )
         for radius in RADII_M
-        for db, length in (SHADOWS if radius < LARGE_M else SHADOWS[1:3])
+        for db, length in (shadows if radius < LARGE_M or phones == EXACT else shadows[1:3])
     ]
 
 
@@ -147,20 +152,19 @@ def threes_table(
 ) -> list[str]:
     """Return a table of false COVERED / false NOT_COVERED / proved, in percent, a column a sampling."""
     columns = [*heads, *samplers]
-    rows = [
-        [
-            *line.words,
-            *(
-                " / ".join(
-                    rate(done[c], v)
-                    for c, v in zip(line.campaigns[i : i + 3], ANSWERS, strict=True)
-                )
-                for i in range(0, len(line.campaigns), 3)
-            ),
-        ]
-        for line in lines
+    rows = [[*line.words, *_cells([done[c] for c in line.campaigns])] for line in lines]
+    pooled = [
+        sum((done[c] for c in column), Counter())
+        for column in zip(*(line.campaigns for line in lines), strict=True)
     ]
+    rows.append(["all", *("" for _ in heads[1:]), *_cells(pooled)])
     return table(columns, rows)
+
+
+def _cells(found: list[Counter[Verdict]]) -> list[str]:
+    """Return three rates a cell."""
+    rates = [rate(f, v) for f, v in zip(found, ANSWERS * (len(found) // 3), strict=True)]
+    return [" / ".join(rates[i : i + 3]) for i in range(0, len(rates), 3)]
 
 
 def table(columns: list[str], rows: list[list[str]]) -> list[str]:
