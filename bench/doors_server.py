@@ -8,13 +8,17 @@ from pathlib import Path
 
 import uvloop
 
+from phusong.collector.admission.limits import Limits
 from phusong.collector.doors import DoorOptions, Doors
+
+# What the doors can do, not what one source may: its account is kept, but is never empty.
+LIMITS = Limits(bytes_per_s_per_source=1 << 50, payloads_per_s_per_source=1 << 40)
 
 
 async def main() -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    async with Doors(DoorOptions(Path(sys.argv[1]), open_loopback=True)) as doors:
+    async with Doors(DoorOptions(Path(sys.argv[1]), open_loopback=True, limits=LIMITS)) as doors:
         print(json.dumps([doors.mqtt_port, doors.grpc_port]), flush=True)
         await stopping.wait()
         counts = doors.counts
