@@ -7,18 +7,18 @@ number of places (Korn and Graubard 1998), corrected for the footprint being fin
 differently of the same place widens them further (see `repeats`): no number of places takes it away.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from phusong.kernels.columns import Float64Column, Int64Column
+from phusong.kernels.columns import BoolColumn, Float64Column, Int64Column
 from phusong.kernels.identity import EMPTY
 from phusong.verifier.coverage.footprint import Footprints
 from phusong.verifier.coverage.intervals import (
     lower_bounds,
     normal_quantile,
     student_quantiles,
-    upper_bounds,
 )
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.repeats import Repeats, repeats_of
@@ -147,8 +147,8 @@ def bounds_of(
     confidence = policy.share.confidence_permille / 1000
     share = found.share
     high = np.clip(share + repeats.majority_gain, share, 1.0)
-    below, _ = _sampling_bounds(found, confidence)
-    _, above = _sampling_bounds(found._replace(share=high), confidence)
+    below = _sampling_bound(found, confidence)
+    above = 1.0 - _sampling_bound(found._replace(share=1.0 - high), confidence)
     surveyed = found.place_count / found.population_count
     # What is left to sample is noisy too, and its noise stands in the sampling variance already.
     measuring = (
@@ -161,36 +161,47 @@ def bounds_of(
     return np.floor(lower * scale + ROUNDING) / scale, np.ceil(upper * scale - ROUNDING) / scale
 
 
-def _sampling_bounds(found: Surveyed, confidence: float) -> tuple[Float64Column, Float64Column]:
-    """Return bounds as if every surveyed place were known exactly; the places not surveyed limit them both ways."""
+def _sampling_bound(found: Surveyed, confidence: float) -> Float64Column:
+    """Return lower bounds as if every surveyed place were known exactly; those that met it are a bound too."""
     share, design_effect, place_count, population = found
     unseen = np.maximum(population - place_count, 0)
     trials = place_count / design_effect * np.maximum(population - 1, 1) / np.maximum(unseen, 1)
-    met = share * place_count
-    lower = np.maximum(lower_bounds(share * trials, trials, confidence), met / population)
-    upper = np.minimum(
-        upper_bounds(share * trials, trials, confidence), (met + unseen) / population
+    proved = lower_bounds(share * trials, trials, confidence)
+    bound: Float64Column = np.where(
+        unseen == 0, share, np.maximum(proved, share * place_count / population)
     )
-    is_census = unseen == 0
-    return np.where(is_census, share, lower), np.where(is_census, share, upper)
+    return bound
 
 
 def places_to_decide(sample: Sample, group: int, policy: Policy) -> int:
     """Return how many more place cells would decide if they met the floor as the surveyed ones do.
 
-    0 when not even a census would: then what is measured there is too uncertain, not where.
+    0 when not even a census would: then what is measured there is too uncertain, not where. Where so many places
+    decide, more do: so it is enough to look at some counts, and then closely between two of them.
     """
     seen, population = int(sample.place_count[group]), int(sample.population_count[group])
-    counts = np.arange(seen + 1, population + 1)
+    step = max(1, math.isqrt(population - seen))
+    counts = np.arange(population, seen, -step)[::-1]
+    decided = np.flatnonzero(_decides(sample, group, counts, policy))
+    if not len(decided):
+        return 0
+    last = int(counts[decided[0]])
+    between = np.arange(max(seen, last - step) + 1, last + 1)
+    return int(between[np.argmax(_decides(sample, group, between, policy))]) - seen
+
+
+def _decides(sample: Sample, group: int, counts: Int64Column, policy: Policy) -> BoolColumn:
+    """Tell for each number of surveyed places whether it would decide."""
     repeats = Repeats(*(np.full(len(counts), column[group]) for column in sample.repeats))
+    seen = sample.place_count[group]
     repeats = repeats._replace(moment_variance=repeats.moment_variance * seen / counts)
     found = Surveyed(
         share=np.full(len(counts), sample.share[group]),
         design_effect=np.full(len(counts), sample.design_effect[group]),
         place_count=counts,
-        population_count=np.full(len(counts), population),
+        population_count=np.full(len(counts), sample.population_count[group]),
     )
     lower, upper = bounds_of(found, repeats, policy)
     asked = policy.share.permille / 1000
-    decides = np.flatnonzero((lower >= asked) | (upper < asked))
-    return int(decides[0]) + 1 if len(decides) else 0
+    decides: BoolColumn = (lower >= asked) | (upper < asked)
+    return decides
