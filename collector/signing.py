@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from phusong.collector.journal.notary import SIGN_EVERY_S, Notary
+from phusong.collector.journal.patrol import Patrol
 from phusong.collector.journal.segment import JournalDamaged
+from phusong.collector.journal.survey import Damage
 from phusong.collector.journal.writer import JournalWriter
 
 log = logging.getLogger(__name__)
@@ -20,11 +22,12 @@ LATE_S = 5 * SIGN_EVERY_S
 
 
 class Signing:
-    """What is known of signing and sealing; written on the loop, read by anyone."""
+    """What is known of signing, sealing and sealed segments; written on the loop, read by anyone."""
 
     def __init__(self) -> None:
-        """Start with everything signed."""
+        """Start with everything signed and whole."""
         self.failure_count = 0
+        self.damaged: list[Damage] = []
         self._reason = ""
         self._sound_s = dict.fromkeys(("signed", "sealed"), time.monotonic())
 
@@ -39,7 +42,18 @@ class Signing:
             age_s = time.monotonic() - sound_s
             if age_s > LATE_S:
                 return f"the journal has not been {what} for {age_s:.0f} s: {self._reason}"
+        if self.damaged:
+            return f"{len(self.damaged)} damaged in the journal, which takes new data all the same: {self.damaged[0]}"
         return None
+
+    def note_damage(self, damaged: list[Damage]) -> None:
+        """Say what is newly damaged or whole again."""
+        for damage in damaged:
+            if damage not in self.damaged:
+                log.error("the journal is damaged: %s", damage)
+        if self.damaged and not damaged:
+            log.warning("the journal is whole again")
+        self.damaged = damaged
 
     async def tried(self, what: str, step: Callable[[], bool]) -> bool:
         """Return what a step returns, on a thread; False when it fails, which is counted and said."""
@@ -67,7 +81,8 @@ async def signing(
     known = Signing()
     await known.tried("signed", notary.sign_head)  # what a crash left unsigned, before new frames
     stop = asyncio.Event()
-    task = asyncio.create_task(_work(known, notary, stop), name="phusong-notary")
+    patrol = Patrol(writer.folder, notary.public)
+    task = asyncio.create_task(_work(known, notary, patrol, stop), name="phusong-notary")
     try:
         yield known
     finally:
@@ -77,8 +92,12 @@ async def signing(
             await known.tried("signed", notary.sign_head)
 
 
-async def _work(known: Signing, notary: Notary, stop: asyncio.Event) -> None:
+async def _work(known: Signing, notary: Notary, patrol: Patrol, stop: asyncio.Event) -> None:
     while not stop.is_set():
+        try:
+            known.note_damage(await asyncio.to_thread(patrol.look))
+        except OSError as error:
+            log.warning("the sealed segments could not be looked at: %s", error)
         while not stop.is_set() and await known.tried("sealed", notary.seal_next):
             pass
         try:

@@ -25,6 +25,7 @@ class JournalFacts(NamedTuple):
     space: Space = Space()
     signed_age_s: float = 0.0
     signing_failure_count: int = 0
+    damaged_segment_count: int = 0
 
 
 def journal_families(journal: JournalFacts) -> Iterator[Metric]:
@@ -34,6 +35,11 @@ def journal_families(journal: JournalFacts) -> Iterator[Metric]:
         "phusong_journal_signed_age_seconds",
         "Time since the journal's head was signed, or found signed already.",
         value=journal.signed_age_s,
+    )
+    yield GaugeMetricFamily(
+        "phusong_journal_damaged_segments",
+        "Sealed segments that are missing or not what was sealed, as far as they were looked at.",
+        value=journal.damaged_segment_count,
     )
     yield CounterMetricFamily(
         "phusong_journal_signing_failures",

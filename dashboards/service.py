@@ -69,7 +69,6 @@ class Service:
         self.link = VerifierLink(
             FollowOptions(options.data, options.settings, options.clock_offset_ms), self._hear
         )
-        self._heard = asyncio.Event()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Address]:
@@ -134,6 +133,7 @@ class Service:
                 self._doors.space,
                 self._doors.signing.signed_age_s,
                 self._doors.signing.failure_count,
+                len(self._doors.signing.damaged),
             ),
         )
 
@@ -181,8 +181,8 @@ class Service:
         await self._doors.failed()
 
     async def _first_report(self) -> None:
-        """Wait for the verifier's first report. Raises VerifierFailed when there can be none."""
-        heard = asyncio.create_task(self._heard.wait())
+        """Wait for the verifier's first word. Raises VerifierFailed when there can be none."""
+        heard = asyncio.create_task(self.link.first_word.wait())
         failed = asyncio.create_task(self.link.failed())
         try:
             await asyncio.wait({heard, failed}, return_when=asyncio.FIRST_COMPLETED)
@@ -193,7 +193,6 @@ class Service:
             failed.cancel()
 
     async def _hear(self, status: VerifierStatus) -> None:
-        self._heard.set()
         if status.decisions:
             assert self._doors is not None
             await self._doors.board.publish([Decision.FromString(d) for d in status.decisions])

@@ -21,6 +21,8 @@ Hear = Callable[[VerifierStatus], Awaitable[None]]
 RESTART_PAUSE_S = 1.0
 # Deaths without a report in between after which starting again is hoping: somebody must look.
 SILENT_DEATH_COUNT_MAX = 3
+# A damaged journal is looked at again as often as this: a copy may have been put back.
+DAMAGED_PAUSE_S = 60.0
 # A report comes twice a second; after this the verifier is stuck, stopped or swapping.
 REPORT_AGE_MAX_S = 10.0
 # Writing the snapshot of millions of SIMs takes seconds; without it only the next start is slower.
@@ -41,8 +43,11 @@ class VerifierLink:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._is_stopping = False
+        self._stopping = asyncio.Event()
         self._silent_death_count = 0
         self._heard_at_s = 0.0
+        self._damage = ""
+        self.first_word = asyncio.Event()  # set by the first report, or by what prevents it
         self.start_count = 0
         self.status: VerifierStatus | None = None
         # By the last report of any of its processes.
@@ -57,6 +62,7 @@ class VerifierLink:
     async def __aexit__(self, *_: object) -> None:
         """Ask the process to stop, and wait for it."""
         self._is_stopping = True
+        self._stopping.set()
         if self._pipe is not None:
             with suppress(OSError):  # it is gone already
                 self._pipe.send_bytes(STOP)
@@ -76,6 +82,8 @@ class VerifierLink:
 
     def not_ready(self) -> str | None:
         """Say why no verdict can be had now, None when it can."""
+        if self._damage:
+            return f"no verdict goes further than the journal is whole: {self._damage}"
         if self._task.done():
             return f"the verifier ended for good: {self._task.exception()}"
         if self._process is None or not self._process.is_alive():
@@ -95,8 +103,16 @@ class VerifierLink:
                 log.warning("the verifier cannot be started: %s", error)
             if self._is_stopping:
                 break
-            self._note_death()
-            await asyncio.sleep(RESTART_PAUSE_S)
+            if self._damage:
+                await self._pause(DAMAGED_PAUSE_S)
+            else:
+                self._note_death()
+                await self._pause(RESTART_PAUSE_S)
+
+    async def _pause(self, pause_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._stopping.wait()
 
     def _note_death(self) -> None:
         code = None if self._process is None else self._process.exitcode
@@ -132,8 +148,15 @@ class VerifierLink:
                 await asyncio.to_thread(self._process.join)
 
     async def _take(self, report: VerifierStatus | VerifierFailure) -> None:
+        self.first_word.set()
         if isinstance(report, VerifierFailure):
-            raise VerifierFailed(report.reason)
+            log.error(
+                "%s. Telemetry is taken all the same; `phusong journal stat` says more",
+                report.reason,
+            )
+            self._damage = report.reason
+            return
+        self._damage = ""
         self._heard_at_s = time.monotonic()
         self.status = report
         self.applied_sequence = report.applied_sequence

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from phusong.kernels.merkle import Tree, leaf_hash
 from phusong.kernels.note import Head, NoteDamaged, PublicKey
+from phusong.verifier.closing import ClosedHistory, closed_history
 from phusong.verifier.journal import JournalDamaged, JournalReader, Position, StoredFrame
 from phusong.verifier.sealed import is_sealed, note_of, segment_number
 from phusong.verifier.signatures import SignedHead, read_head, read_heads
@@ -29,6 +30,10 @@ class Audit:
     signed_sequence: int = 0  # the last frame that a head signed
     sealed_count: int = 0
     unsealed_count: int = 0
+    gone_sequence: int = 0  # the last frame that was pruned, 0 for none
+    gone_time: str = ""
+    gone_count: int = 0  # pruned segments whose signed notes hold together
+    unchecked_count: int = 0  # heads of pruned frames: signed, and nothing left to compare with
 
 
 @dataclass(slots=True)
@@ -44,21 +49,28 @@ def audit_journal(
     folder: Path, checkpoints: list[Path], public: PublicKey, progress: Progress
 ) -> Audit:
     """Read the whole journal and compare it with the signed heads and the notes of its segments. Raises OSError."""
-    auditor = _Auditor(folder, public)
+    try:
+        closed = closed_history(folder.parent, public)
+    except JournalDamaged as damage:
+        return Audit(damage=[str(damage)])
+    auditor = _Auditor(folder, public, closed)
     auditor.take_heads(checkpoints)
+    if closed is not None:
+        auditor.take_closing(closed)
     auditor.read(progress)
     return auditor.audit
 
 
 class _Auditor:
-    def __init__(self, folder: Path, public: PublicKey) -> None:
-        self.audit = Audit()
+    def __init__(self, folder: Path, public: PublicKey, closed: ClosedHistory | None) -> None:
+        start = Position() if closed is None else closed.position
+        self.audit = Audit(position=start)
         self._public = public
-        self._reader = JournalReader(folder)
+        self._reader = JournalReader(folder, start)
         self._heads: dict[int, list[SignedHead]] = {}
-        self._tree = Tree()
+        self._tree = Tree() if closed is None else closed.head.tree
         self._segment: _Segment | None = None
-        self._good_sequence = 0  # up to here a head confirmed the frames
+        self._good_sequence = start.sequence  # up to here a head confirmed the frames
 
     def take_heads(self, checkpoints: list[Path]) -> None:
         """Check the signatures of all heads and keep them by size."""
@@ -71,6 +83,36 @@ class _Auditor:
             if f"phusong/{found.head.journal}" != self._public.name:
                 self.audit.damage.append(f"{found.where}: the head of another journal")
             self._heads.setdefault(found.head.last, []).append(found)
+
+    def take_closing(self, closed: ClosedHistory) -> None:
+        """Check what stands for pruned frames: the notes of their segments, one after another, and the head after the last."""
+        audit, last = self.audit, closed.position.sequence
+        audit.gone_sequence, audit.gone_time = last, closed.closing.time
+        for size in [size for size in self._heads if size <= last]:
+            for signed in self._heads.pop(size):
+                if size < last:
+                    audit.unchecked_count += 1
+                elif (signed.head.tree, signed.head.chain) != (closed.head.tree, closed.head.chain):
+                    audit.damage.append(
+                        f"sequence 1 to {last}: pruned as other frames than were signed ({signed.where})"
+                    )
+        expected = 1
+        while expected <= last:
+            note = self._reader.folder / f"segment-{audit.gone_count + 1:08d}.note"
+            try:
+                head = read_head(note.read_bytes(), self._public)
+            except (FileNotFoundError, NoteDamaged) as damage:
+                audit.damage.append(
+                    f"{note.name}, of pruned frames from sequence {expected}: {damage}"
+                )
+                return
+            if (head.segment, head.first) != (audit.gone_count + 1, expected):
+                audit.damage.append(
+                    f"{note.name}: pruned frames do not follow from each other at {expected}"
+                )
+                return
+            audit.gone_count += 1
+            expected = head.last + 1
 
     def read(self, progress: Progress) -> None:
         """Prove every frame, and stop at the first that does not follow: nothing after it can be placed."""

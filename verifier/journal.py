@@ -116,6 +116,12 @@ class JournalReader:
             row = database.execute(
                 "SELECT chain FROM frame WHERE sequence = ?", (sequence,)
             ).fetchone()
+            if row is None:  # the last of the frames that were pruned is known by the one after it
+                row = database.execute(
+                    "SELECT value FROM meta WHERE key = 'previous_chain' AND"
+                    " (SELECT value FROM meta WHERE key = 'first_sequence') = ?",
+                    (sequence + 1,),
+                ).fetchone()
         return bytes(row[0]) if row else None
 
     def _read_run(self, until_sequence: int) -> list[StoredFrame]:
@@ -170,7 +176,11 @@ class JournalReader:
     def _prove(self, frame: StoredFrame) -> None:
         where = self._where(frame.sequence)
         if frame.sequence != self.position.sequence + 1:
-            raise JournalDamaged(f"{where}: expected sequence {self.position.sequence + 1}")
+            missing = f"sequence {self.position.sequence + 1} to {frame.sequence - 1}"
+            raise JournalDamaged(
+                f"{where}: expected sequence {self.position.sequence + 1}"
+                + (f"; {missing} are missing" if frame.sequence > self.position.sequence else "")
+            )
         expected = chain_hash(
             self.position.chain, frame.sequence, frame.received_time_ms, frame.body
         )
@@ -191,6 +201,15 @@ def _reading(path: Path) -> Iterator[None]:
         if error.sqlite_errorcode & 0xFF not in DAMAGED_CODES:
             raise
         raise JournalDamaged(f"{path.name}: {error}") from error
+
+
+def first_sequence_in(folder: Path) -> int:
+    """Return the sequence the journal that is there begins with, 1 for one without segments. Raises JournalDamaged."""
+    path = next(iter(segments(folder)), None)
+    if path is None:
+        return 1
+    head = noted_head(path) if is_sealed(path) else None
+    return _first_sequence(path) if head is None else head.first
 
 
 def _segment_of(folder: Path, sequence: int) -> Path | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from phusong.kernels.days import ict_day
 from phusong.kernels.frame import FrameDamaged
+from phusong.verifier.closing import HistoryGone
 from phusong.verifier.journal import JournalDamaged, JournalReader
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.decisions import decision_message
@@ -54,7 +55,7 @@ class FollowOptions:
 
 @dataclass(frozen=True, slots=True)
 class VerifierFailure:
-    """The last report of a verifier that starting again would not help."""
+    """The last report of a verifier that cannot read on; starting again helps when somebody mends the journal."""
 
     reason: str
 
@@ -163,5 +164,8 @@ def follow(options: FollowOptions, pipe: Connection) -> None:
                     break
     except (JournalDamaged, FrameDamaged) as damage:
         pipe.send(VerifierFailure(f"the journal is damaged at {damage}"))
+        return
+    except HistoryGone as gone:
+        pipe.send(VerifierFailure(str(gone)))
         return
     follower.write_snapshot()

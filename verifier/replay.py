@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from phusong.verifier.closing import closed_history, starting_state
 from phusong.verifier.journal import JournalReader, Position
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
-from phusong.verifier.registry.entries import RegistryHistory, read_registries
+from phusong.verifier.registry.entries import read_registries
 from phusong.verifier.snapshot import read_snapshot
 from phusong.verifier.state import RegistriesChanged, State, new_state
 
@@ -25,13 +26,13 @@ def build_state(
 ) -> State:
     """Return the state of the journal in `data` as it stands now, within a horizon.
 
-    Raises JournalDamaged where the chain breaks.
+    Raises JournalDamaged where the chain breaks, HistoryGone where frames are needed that were pruned.
     """
     reader = JournalReader(data / "journal")
     last = reader.last()
     state = read_snapshot(data, reader, horizon, settings)
     if state is None:
-        state = new_state(RegistryHistory(), horizon, settings)
+        state = starting_state(data, horizon, settings)
     return _complete(state, data, last.sequence, progress)
 
 
@@ -44,9 +45,9 @@ def rebuild_state(
 ) -> State:
     """Return the state up to a sequence from the journal alone, whatever snapshot there is.
 
-    Raises JournalDamaged where the chain breaks.
+    Raises JournalDamaged where the chain breaks, HistoryGone where frames are needed that were pruned.
     """
-    state = new_state(RegistryHistory(), horizon, settings)
+    state = starting_state(data, horizon, settings)
     return _complete(state, data, until_sequence, progress)
 
 
@@ -55,7 +56,10 @@ def _complete(state: State, data: Path, until_sequence: int, progress: Progress)
     while True:
         try:
             return advance(state, data, until_sequence, progress)
-        except RegistriesChanged:
+        except RegistriesChanged as change:
+            closed = closed_history(data)
+            if closed is not None:
+                raise closed.gone(str(change)) from change
             # Read all of them first, so that there is no third time.
             history = read_registries(data / "journal", until_sequence)
             state = new_state(history, horizon, settings)

@@ -11,6 +11,7 @@ from phusong.kernels.note import (
     Head,
     NoteDamaged,
     PublicKey,
+    SignedNote,
     decode_head,
     decode_note,
     decode_public_key,
@@ -37,13 +38,18 @@ def read_head(content: bytes, public: PublicKey) -> Head:
     """Return what a note says, when the key signed it. Raises NoteDamaged."""
     note = decode_note(content)
     head = decode_head(note.text)
+    check_signed(note, public)
+    return head
+
+
+def check_signed(note: SignedNote, public: PublicKey) -> None:
+    """Raise NoteDamaged unless the key signed a note."""
     if (note.key_name, note.key_hash) != (public.name, public.hash):
         raise NoteDamaged(f"signed by another key ({note.key_name}) than {public.name}")
     try:
         Ed25519PublicKey.from_public_bytes(public.key).verify(note.signature, note.text.encode())
     except (InvalidSignature, ValueError) as error:
         raise NoteDamaged("the signature is not that of its text") from error
-    return head
 
 
 def checkpoint_files(paths: list[Path]) -> list[Path]:

@@ -13,22 +13,24 @@ import os
 from collections import Counter
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phusong.kernels.checked import with_digest, without_digest
 from phusong.kernels.jit import kernel_digest
-from phusong.verifier.journal import JournalDamaged, JournalReader, Position
+from phusong.verifier.journal import JournalDamaged, JournalReader, Position, first_sequence_in
 from phusong.verifier.names import Names
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
-from phusong.verifier.registry.entries import RegistryHistory, read_registries
+from phusong.verifier.registry.entries import RegistryHistory, Version
 from phusong.verifier.state import State, new_state
 from phusong.verifier.tallies import RouteKey, Tallies
 
 NAME = "state.snapshot"
+# Of the file; one of another version is not opened.
+VERSION = 2
 PARTS = ("coverage", "quota", "windows", "unnumbered", "cells")
 
 
@@ -51,17 +53,10 @@ def write_snapshot(data: Path, state: State) -> None:
     assert is_complete(state), "only a state of everything serves later questions"
     folder = data / "snapshot"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    arrays: dict[str, NDArray[Any]] = {}
-    for part in PARTS:
-        for name, array in getattr(state, part).export().items():
-            arrays[f"{part}.{name}"] = array
-    arrays["meta"] = np.frombuffer(json.dumps(_meta(state)).encode(), np.uint8)
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
     path = folder / NAME
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
-        file.write(with_digest(content.getvalue()))
+        file.write(with_digest(encode_state(state)))
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
@@ -70,7 +65,7 @@ def write_snapshot(data: Path, state: State) -> None:
 def read_snapshot(
     data: Path, reader: JournalReader, horizon: Horizon, settings: QuotaSettings
 ) -> State | None:
-    """Return the snapshot's state where it answers the same question, else None.
+    """Return the snapshot's state where it answers the same question, else None. Reads no frame before its position.
 
     Raises JournalDamaged when the journal does not hold the frames the snapshot was made from.
     """
@@ -81,37 +76,91 @@ def read_snapshot(
         return None
     if content is None:
         return None
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    meta = json.loads(arrays.pop("meta").tobytes())
+    written = WrittenState.of(content)
+    meta = written.meta
+    # Older than what was pruned: what stands for that is newer.
+    if meta.get("version") != VERSION or meta["sequence"] + 1 < first_sequence_in(reader.folder):
+        return None
     if reader.chain_at(meta["sequence"]) != bytes.fromhex(meta["chain"]):
         raise JournalDamaged(
             f"sequence {meta['sequence']}: a snapshot was made there, and the journal, which ends at"
             f" {reader.last().sequence}, does not hold that frame. Was it cut, or replaced by an older copy?"
             f" If it was on purpose, delete {path}"
         )
-    if not _fits(meta, horizon, settings):
+    if meta["code"] != code_digest() or written.unfit(horizon, settings) is not None:
         return None
-    history = RegistryHistory()
-    if meta["registries"]:
-        history = read_registries(data / "journal", meta["registries"])
-    return _restore(meta, arrays, history, horizon, settings)
+    return written.state(horizon, settings)
 
 
-def _fits(meta: dict[str, Any], horizon: Horizon, settings: QuotaSettings) -> bool:
-    if meta["code"] != code_digest():
-        return False
-    if meta["settings"] != settings.digest:
-        return False
-    if horizon.as_of_ms is not None and horizon.as_of_ms < meta["time_max_ms"]:
-        return False
-    return horizon.known_at_ms is None or horizon.known_at_ms >= meta["known_max_ms"]
+def encode_state(state: State) -> bytes:
+    """Return everything a state is made of, the lists it was judged by included."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for part in PARTS:
+        for name, array in getattr(state, part).export().items():
+            arrays[f"{part}.{name}"] = array
+    versions = state.registries.history.versions
+    for registry, found in versions.items():
+        for i, version in enumerate(found):
+            arrays[f"registry.{registry}.{i}"] = np.frombuffer(version.content, np.uint8)
+    arrays["meta"] = np.frombuffer(json.dumps(_meta(state)).encode(), np.uint8)
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+class WrittenState(NamedTuple):
+    """What `encode_state` wrote, opened."""
+
+    meta: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+
+    @classmethod
+    def of(cls, content: bytes) -> "WrittenState":
+        """Open what was written; its digest was looked at before."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return cls(json.loads(arrays.pop("meta").tobytes()), arrays)
+
+    @property
+    def position(self) -> Position:
+        """The frame after which it was written."""
+        return Position(self.meta["sequence"], bytes.fromhex(self.meta["chain"]))
+
+    def unfit(self, horizon: Horizon, settings: QuotaSettings) -> str | None:
+        """Say why it does not answer a question, None when it does."""
+        meta = self.meta
+        if meta["settings"] != settings.digest:
+            return "the quota is another one now"
+        if horizon.as_of_ms is not None and horizon.as_of_ms < meta["time_max_ms"]:
+            return "--as-of lies before readings in it"
+        if horizon.known_at_ms is not None and horizon.known_at_ms < meta["known_max_ms"]:
+            return "--known-at lies before arrivals in it"
+        return None
+
+    def history(self) -> RegistryHistory:
+        """Return the lists it was judged by."""
+        return RegistryHistory(
+            {
+                registry: [
+                    Version(
+                        sequence, time_ms, file, self.arrays[f"registry.{registry}.{i}"].tobytes()
+                    )
+                    for i, (sequence, time_ms, file) in enumerate(versions)
+                ]
+                for registry, versions in self.meta["registries"].items()
+            }
+        )
+
+    def state(self, horizon: Horizon, settings: QuotaSettings) -> State:
+        """Return the state."""
+        return _restore(self.meta, self.arrays, self.history(), horizon, settings)
 
 
 def _meta(state: State) -> dict[str, Any]:
     versions = [v for found in state.registries.history.versions.values() for v in found]
     known_ms = max((version.known_time_ms for version in versions), default=0)
     return {
+        "version": VERSION,
         "code": code_digest(),
         "settings": state.quota.settings.digest,
         "sequence": state.position.sequence,
@@ -119,7 +168,10 @@ def _meta(state: State) -> dict[str, Any]:
         "time_max_ms": state.time_max_ms,
         "received_max_ms": state.received_max_ms,
         "known_max_ms": max(state.received_max_ms, known_ms),
-        "registries": max((version.sequence for version in versions), default=0),
+        "registries": {
+            registry: [[v.sequence, v.known_time_ms, v.file] for v in found]
+            for registry, found in state.registries.history.versions.items()
+        },
         "operators": state.operators.texts,
         "sources": state.sources.texts,
         "tallies": {

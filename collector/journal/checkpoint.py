@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -77,17 +77,25 @@ class Signer:
 
     def sign(self, head: Head) -> bytes:
         """Return the signed note of a head."""
-        text = encode_head(head)
+        return self.sign_text(encode_head(head))
+
+    def sign_text(self, text: str) -> bytes:
+        """Return a signed note of any text of ours."""
         signature = self._private.sign(text.encode())
         return encode_note(SignedNote(text, self.public.name, self.public.hash, signature))
 
     def is_ours(self, note: SignedNote) -> bool:
         """Tell whether this key signed a note."""
-        try:
-            self._private.public_key().verify(note.signature, note.text.encode())
-        except InvalidSignature:
-            return False
-        return True
+        return is_signed_by(note, self.public)
+
+
+def is_signed_by(note: SignedNote, public: PublicKey) -> bool:
+    """Tell whether the owner of a public key signed a note."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public.key).verify(note.signature, note.text.encode())
+    except (InvalidSignature, ValueError):
+        return False
+    return (note.key_name, note.key_hash) == (public.name, public.hash)
 
 
 class HeadFile:

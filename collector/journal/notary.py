@@ -19,7 +19,7 @@ from phusong.collector.journal.segment import (
     segment_paths,
 )
 from phusong.kernels.merkle import Tree, leaf_hash
-from phusong.kernels.note import Head
+from phusong.kernels.note import Head, PublicKey
 
 # A receipt promises the next signed head; a minute of frames is what nobody can prove yet.
 SIGN_EVERY_S = 60.0
@@ -50,6 +50,11 @@ class Notary:
                 )
             self._tree, self._chain = head.tree, head.chain
             self._signed_size = head.tree.size
+
+    @property
+    def public(self) -> PublicKey:
+        """The key whose signature is on everything."""
+        return self._signer.public
 
     def sign_head(self) -> bool:
         """Sign the journal as it stands on disk; return whether there was anything new."""

@@ -6,21 +6,40 @@ from contextlib import closing
 from pathlib import Path
 
 from phusong.collector.journal.sealed import note_path, open_sealed, sealed_path
-from phusong.collector.journal.segment import StoredFrame, read_meta, segment_number, segment_paths
+from phusong.collector.journal.segment import (
+    JournalDamaged,
+    StoredFrame,
+    read_meta,
+    segment_number,
+    segment_paths,
+)
 from phusong.kernels.note import NoteDamaged, decode_head, decode_note
 
 # Rows fetched at once: frames are up to 2 MiB.
 FETCH_FRAME_COUNT = 32
 BUSY_TIMEOUT_S = 10
+# What SQLite says of a file that is not what it was; a lock or a failing disk is another matter.
+DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
 
 def read_frames(folder: Path, after_sequence: int = 0) -> Iterator[StoredFrame]:
-    """Yield the committed frames after a sequence, in order. Raises sqlite3.Error, JournalDamaged."""
+    """Yield the committed frames after a sequence, in order and without a gap. Raises sqlite3.Error, JournalDamaged."""
     paths = segment_paths(folder)
     firsts = [first_sequence(path) for path in paths]
     for i, path in enumerate(paths):
         if i + 1 < len(paths) and firsts[i + 1] <= after_sequence + 1:
             continue
+        for frame in _frames_of(path, after_sequence):
+            if frame.sequence != after_sequence + 1:
+                raise JournalDamaged(
+                    f"{path.name}: sequence {after_sequence + 1} to {frame.sequence - 1} are missing before it"
+                )
+            after_sequence = frame.sequence
+            yield frame
+
+
+def _frames_of(path: Path, after_sequence: int) -> Iterator[StoredFrame]:
+    try:
         with closing(open_any(path)) as database:
             cursor = database.execute(
                 "SELECT sequence, received_time_ms, body, chain FROM frame WHERE sequence > ? ORDER BY sequence",
@@ -28,6 +47,10 @@ def read_frames(folder: Path, after_sequence: int = 0) -> Iterator[StoredFrame]:
             )
             while rows := cursor.fetchmany(FETCH_FRAME_COUNT):
                 yield from (StoredFrame(*row) for row in rows)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in DAMAGED_CODES:
+            raise
+        raise JournalDamaged(f"{path.name}: {error}") from error
 
 
 def first_sequence(path: Path) -> int:
@@ -51,6 +74,12 @@ def chain_at(folder: Path, sequence: int) -> bytes | None:
                     "SELECT chain FROM frame WHERE sequence = ?", (sequence,)
                 ).fetchone()
             return bytes(row[0]) if row else None
+    # The last of the frames that were pruned is known by the one after it.
+    for path in segment_paths(folder)[:1]:
+        with closing(open_any(path)) as database:
+            meta = read_meta(database)
+        if meta.first_sequence == sequence + 1:
+            return meta.previous_chain
     return None
 
 

@@ -31,7 +31,11 @@ COMMANDS = {
         "Say of each obligation its target, its deadline and what is proven: status.",
     ),
     "quota": ("quota", "quota", "Say for each SIM what of its free volume a day took."),
-    "journal": ("journal", "app", "Look into the journal: stat, quarantine."),
+    "journal": (
+        "journal",
+        "app",
+        "Look into the journal, mend and prune it: stat, quarantine, restore, prune.",
+    ),
     "audit": ("audit", "app", "Prove the journal and the figures made from it: verify."),
     "pseudonymize": (
         "pseudonymize",

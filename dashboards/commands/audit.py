@@ -26,6 +26,7 @@ from phusong.kernels.frame import FrameDamaged
 from phusong.kernels.jit import CACHE_FOLDER, is_compiled
 from phusong.kernels.note import NoteDamaged, PublicKey
 from phusong.verifier.audit import Audit, Progress, audit_journal
+from phusong.verifier.closing import HistoryGone, closed_history
 from phusong.verifier.evidence.checking import is_pack
 from phusong.verifier.journal import JournalDamaged
 from phusong.verifier.placing import Horizon
@@ -103,6 +104,8 @@ def verify(
             _check_report(data, report, published)
     except (JournalDamaged, FrameDamaged, sqlite3.Error, OSError) as error:
         fail(f"damaged: {error}", FAILED)
+    except HistoryGone as gone:
+        fail(f"{gone}.", FAILED)
 
 
 @app.command(epilog="Exit status: 0 fine, 1 failed, 2 usage.")
@@ -145,7 +148,18 @@ def _tell(audit: Audit, data: Path, *, is_own_key: bool) -> None:
             FAILED,
         )
     sequence = audit.position.sequence
-    typer.echo(f"chain holds: {sequence} frames, {audit.position.chain.hex()}")
+    if audit.gone_sequence:
+        typer.echo(
+            f"gone: sequence 1 to {audit.gone_sequence} are gone since {audit.gone_time} (journal prune); the roots of their"
+            f" {audit.gone_count} segments are signed here"
+        )
+        say(
+            f"phusong: not checked: the frames 1 to {audit.gone_sequence} themselves, and {audit.unchecked_count} signed heads"
+            " of them; figures begin with the state signed then. With copies of the segments all can be checked"
+            " (`phusong journal restore FILE`)"
+        )
+    checked = sequence - audit.gone_sequence
+    typer.echo(f"chain holds: {checked} frames, {audit.position.chain.hex()}")
     typer.echo(
         f"segments: {audit.sealed_count} sealed and signed, {audit.unsealed_count} not sealed"
     )
@@ -162,7 +176,9 @@ def _tell(audit: Audit, data: Path, *, is_own_key: bool) -> None:
 
 
 def _check_state(data: Path, last_sequence: int) -> None:
-    """Judge everything again from the first frame, and hold the snapshot to it where there is one."""
+    """Judge everything again from the first frame there is, and hold the snapshot to it where there is one."""
+    is_closed = closed_history(data) is not None
+    origin = "the signed closing state and the journal" if is_closed else "the journal alone"
     if not is_compiled():
         say(f"phusong: compiling kernels into {CACHE_FOLDER}; this happens once and takes a minute")
     with _bar("state behind the snapshot") as progress:
@@ -173,11 +189,9 @@ def _check_state(data: Path, last_sequence: int) -> None:
     if differences is None:
         with _bar("state from the journal alone") as progress:
             rebuild_state(data, Horizon(), QuotaSettings(), last_sequence, progress)
-        typer.echo(
-            "state: recomputed from the journal alone; there is no snapshot of this software"
-        )
+        typer.echo(f"state: recomputed from {origin}; there is no snapshot of this software")
     else:
-        typer.echo("state: recomputed from the journal alone; the snapshot equals it")
+        typer.echo(f"state: recomputed from {origin}; the snapshot equals it")
 
 
 def _check_report(data: Path, path: Path, published: dict[str, Any]) -> None:

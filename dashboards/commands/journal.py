@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from phusong.dashboards.commands.exits import FAILED, USAGE, fail
+from phusong.dashboards.commands.exits import FAILED, USAGE, fail, say
 from phusong.dashboards.commands.options import (
     DATA_DEFAULT,
     DataOption,
@@ -19,10 +19,13 @@ from phusong.dashboards.commands.options import (
     open_data,
 )
 from phusong.dashboards.commands.replaying import state_of
+from phusong.dashboards.commands.retention import export, prune_segments
+from phusong.dashboards.commands.segments import damage_in, isolate, restore
 from phusong.kernels.frame import PayloadKind, Route, Transport, decode_frame
 from phusong.kernels.reject import Reject, reason_name
 from phusong.v1.ingest_pb2 import RowKind
 from phusong.v1.journal_pb2 import FileRow
+from phusong.verifier.closing import ClosedHistory, closed_history, starting_state
 from phusong.verifier.journal import JournalDamaged, JournalReader
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
@@ -36,6 +39,10 @@ app = typer.Typer(
     add_completion=False,
     help="Look into the journal.",
 )
+app.command()(isolate)
+app.command()(restore)
+app.command(name="export-checkpoints")(export)
+app.command(name="prune")(prune_segments)
 KIND_NAMES: dict[int, str] = {
     RowKind.ROW_KIND_UNSPECIFIED: "payload",
     RowKind.ROW_KIND_SIGNAL: "signal",
@@ -50,20 +57,39 @@ SHOWN_BYTES = 48
 def stat(data: DataOption = DATA_DEFAULT, output: FormatOption = Format.TABLE) -> None:
     """Say how far the journal goes, that its chain holds, and what became of everything in it.
 
+    Damaged and missing segments are named first, with what to do. Exit status: 0 fine, 1 damaged.
+
     Example: phusong journal stat --data DIR
     """
+    damaged = damage_in(open_data(data))
+    for damage in damaged:
+        say(f"phusong: damaged: {damage}")
     state = state_of(data, Horizon())
-    document = stat_document(open_data(data), state)
+    closed = closed_history(data)
+    document = stat_document(data, state) | {
+        "gone_sequence": 0 if closed is None else closed.position.sequence,
+        "gone_since": "" if closed is None else closed.closing.time,
+        "damaged": [str(damage) for damage in damaged],
+    }
     if output is Format.JSON:
         json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
-        return
+    else:
+        _write_lines(document)
+    if damaged:
+        raise SystemExit(FAILED)
+
+
+def _write_lines(document: dict[str, Any]) -> None:
     for name, value in document.items():
-        if not isinstance(value, dict):
+        if isinstance(value, dict):
+            for key, count in value.items():
+                typer.echo(f"{name}\t{key}\t{count}")
+        elif isinstance(value, list):
+            for line in value:
+                typer.echo(f"{name}\t{line}")
+        else:
             typer.echo(f"{name}\t{value}")
-            continue
-        for key, count in value.items():
-            typer.echo(f"{name}\t{key}\t{count}")
 
 
 @app.command()
@@ -72,12 +98,19 @@ def verify(data: DataOption = DATA_DEFAULT) -> None:
 
     Example: phusong journal verify --data DIR
     """
-    reader = JournalReader(open_data(data) / "journal")
     try:
+        closed = closed_history(open_data(data))
+        reader = JournalReader(data / "journal", None if closed is None else closed.position)
         count = sum(1 for _ in reader.frames())
     except JournalDamaged as damage:
         fail(f"the journal is damaged at {damage}", FAILED)
+    if closed is not None:
+        say(f"phusong: {_gone(closed)}")
     typer.echo(f"{count} frames, chain {reader.position.chain.hex()} holds")
+
+
+def _gone(closed: ClosedHistory) -> str:
+    return f"sequence 1 to {closed.position.sequence} were pruned on {closed.closing.time}"
 
 
 @app.command()
@@ -114,8 +147,13 @@ def quarantine(
 def quarantined(data: Path) -> Iterator[dict[str, Any]]:
     """Yield what is not counted, in journal order. Replays the journal: some reasons depend on what came before."""
     folder = open_data(data) / "journal"
-    state = new_state(read_registries(folder), Horizon(), QuotaSettings())
-    for stored in JournalReader(folder).frames():
+    closed = closed_history(data)
+    if closed is None:
+        state = new_state(read_registries(folder), Horizon(), QuotaSettings())
+    else:
+        say(f"phusong: {_gone(closed)} and are not listed")
+        state = starting_state(data, Horizon(), QuotaSettings())
+    for stored in JournalReader(folder, state.position).frames():
         refusals = state.apply(stored)
         if not len(refusals.reason):
             continue

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from phusong.collector.road import open_road
-from phusong.dashboards.commands.exits import USAGE, fail, say
+from phusong.dashboards.commands.exits import FAILED, USAGE, fail, say
 from phusong.dashboards.commands.options import (
     DATA_DEFAULT,
     DataOption,
@@ -21,6 +21,7 @@ from phusong.dashboards.commands.options import (
 from phusong.kernels.frame import PayloadKind, Route, Transport
 from phusong.kernels.registers import LineError, read_sources
 from phusong.v1.journal_pb2 import RegistryEntry
+from phusong.verifier.closing import closed_history, registries_before
 from phusong.verifier.coverage.policy import read_policy
 from phusong.verifier.programme.reading import read_programme
 from phusong.verifier.registry.entries import read_registries
@@ -76,6 +77,7 @@ def add(
         for mistake in found:
             say(describe(file, mistake))
         fail(f"{file} was not added: {len(found)} errors. Mend them and add it again.", USAGE)
+    _check_can_judge_again(data, registry)
     entry = RegistryEntry(registry=registry.value, file=file.name, content=content)
     route = Route("", "registry", "", Transport.SERVICE, PayloadKind.REGISTRY)
     sequence = asyncio.run(_journal(data, route, entry.SerializeToString()))
@@ -89,13 +91,26 @@ def list_versions(data: DataOption = DATA_DEFAULT) -> None:
 
     Example: phusong registry list --data DIR
     """
-    history = read_registries(open_data(data) / "journal")
+    history, after = registries_before(open_data(data))
+    history = read_registries(data / "journal", history=history, after=after)
     typer.echo("registry\tsequence\tknown since\tfile\tsha256")
     for registry, versions in sorted(history.versions.items()):
         for version in versions:
             digest = hashlib.sha256(version.content).hexdigest()
             known = iso_text(version.known_time_ms)
             typer.echo(f"{registry}\t{version.sequence}\t{known}\t{version.file}\t{digest}")
+
+
+def _check_can_judge_again(data: Path, registry: Registry) -> None:
+    """Refuse a list by which all readings would have to be judged again, when some of them were pruned."""
+    if registry not in {Registry.SITES, Registry.POLICY}:
+        return
+    closed = closed_history(data)
+    if closed is not None:
+        fail(
+            f"{closed.gone(f'all readings are judged again by a new {registry.value} list')}.",
+            FAILED,
+        )
 
 
 def describe(file: Path, error: LineError) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from phusong.dashboards.commands.exits import fail, say
 from phusong.dashboards.commands.options import open_data
 from phusong.kernels.jit import CACHE_FOLDER, is_compiled
+from phusong.verifier.closing import HistoryGone
 from phusong.verifier.journal import JournalDamaged
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
@@ -31,6 +32,8 @@ def state_of(data: Path, horizon: Horizon, settings: QuotaSettings | None = None
             f"the journal is damaged at {damage}. Nothing after that frame is used."
             " Compare with a copy or a signed checkpoint; do not delete the file."
         )
+    except HistoryGone as gone:
+        fail(f"{gone}.")
 
 
 def _build(data: Path, horizon: Horizon, settings: QuotaSettings, progress: Progress) -> State:

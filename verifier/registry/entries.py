@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from phusong.kernels.frame import PayloadKind, decode_frame
 from phusong.v1.journal_pb2 import RegistryEntry
-from phusong.verifier.journal import JournalReader, StoredFrame
+from phusong.verifier.journal import JournalReader, Position, StoredFrame
 
 REGISTRIES = ("sites", "sims", "sources", "platforms", "programme", "policy")
 
@@ -56,10 +56,19 @@ class RegistryHistory:
         return versions[0] if registry == "sites" else None
 
 
-def read_registries(folder: Path, until_sequence: int | None = None) -> RegistryHistory:
-    """Return the registries of a journal, reading nothing but their frames' envelopes."""
-    history = RegistryHistory()
-    for frame in JournalReader(folder).frames(until_sequence):
+def read_registries(
+    folder: Path,
+    until_sequence: int | None = None,
+    *,
+    history: RegistryHistory | None = None,
+    after: Position | None = None,
+) -> RegistryHistory:
+    """Return the registries of a journal, reading nothing but their frames' envelopes.
+
+    `history` is what is known up to the position `after`.
+    """
+    history = RegistryHistory() if history is None else history
+    for frame in JournalReader(folder, after).frames(until_sequence):
         decoded = decode_frame(frame.body)
         numbers = {n for n, r in decoded.routes.items() if r.kind == PayloadKind.REGISTRY}
         if not numbers:
