@@ -28,6 +28,7 @@ class Answers:
     stat: dict[str, Any]
     quota: dict[str, dict[str, Any]]  # by day
     coverage: dict[str, Any]
+    audit: str = ""  # what `phusong audit verify` found wrong
     copies: dict[Key, list[int]] = field(init=False)  # the frames that hold each batch
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ def find_all(record: Record, answers: Answers) -> list[str]:
     entries = used(kept)
     return [
         *record.complaints,
+        *find_by_audit(answers),
         *find_lost(record, answers.copies),
         *find_uncalled(record, answers.copies),
         *find_wrong_receipts(record, answers.copies),
@@ -30,6 +31,11 @@ def find_all(record: Record, answers: Answers) -> list[str]:
         *find_wrong_coverage([batch for _, batch in kept], answers),
         *find_wrong_decisions(record, answers, entries),
     ]
+
+
+def find_by_audit(answers: Answers) -> Findings:
+    if answers.audit:
+        yield f"audit: {answers.audit}"
 
 
 def find_lost(record: Record, copies: dict[Key, list[int]]) -> Findings:

@@ -98,6 +98,10 @@ def hear_a_reading_twice(history):
     history.answers.coverage["sites"][0]["counts"]["raw"] += 1
 
 
+def fail_an_audit(history):
+    history.answers.audit = "damaged: sequence 3"
+
+
 def never_tell(history):
     history.record.decisions["viettel over gRPC"].pop()
 
@@ -136,6 +140,7 @@ def never_decide(history):
         (charge_a_byte, "bounds: SIM"),
         (move_a_byte_to_the_day_before, "quota: SIM"),
         (hear_a_reading_twice, "coverage: HG-1"),
+        (fail_an_audit, "audit: damaged: sequence 3"),
         (never_tell, "was never told positions"),
         (tell_something_else, "which is not what the journal holds"),
         (decide_twice, "is decided 2 times"),

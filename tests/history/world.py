@@ -153,9 +153,9 @@ class World:
         reports |= {"coverage": ("coverage",), "stat": ("journal", "stat")}
         asked = [asyncio.to_thread(self._report, name, reports[name]) for name in reports]
         documents = dict(zip(reports, await asyncio.gather(*asked), strict=True))
-        await asyncio.to_thread(
-            phusong, "audit", "verify", self.data, "--report", self._folder / f"{TODAY}.json"
-        )
+        report = self._folder / f"{TODAY}.json"
+        command = ("audit", "verify", self.data, "--report", report)
+        audit = await asyncio.to_thread(phusong, *command, status=None)
         return Answers(
             envelopes=list(read_envelopes(self.journal)),
             last_start_sequence=self.last_start_sequence,
@@ -163,6 +163,7 @@ class World:
             stat=documents["stat"],
             quota={day: documents[day] for day in (TODAY, YESTERDAY)},
             coverage=documents["coverage"],
+            audit="" if audit.status == 0 else audit.out + audit.err,
         )
 
     async def settle(self) -> Sums:
