@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 from phusong.verifier.coverage.records import Verdict
 
 PANEL_WIDTH, PANEL_HEIGHT = 300, 240
-MARGIN_LEFT, MARGIN_TOP, GAP, LEGEND_HEIGHT = 52, 34, 34, 78
+MARGIN_LEFT, MARGIN_TOP, GAP, LEGEND_HEIGHT = 52, 34, 62, 78
 INK, RULE = "#333333", "#9a9a9a"
 MARKER_SIZE = 3.6
 
