@@ -121,11 +121,14 @@ class Doorkeeper:
         log.warning("%s: a client at %s was not let in: %s", door, peer_address, reason)
 
     @contextmanager
-    def visit(self, guest: Guest, on_revoked: Callable[[], object]) -> Iterator[None]:
-        """Keep an eye on a guest; `on_revoked` is called on the loop when its credential is no longer in force."""
-        self.arrive(guest, on_revoked)
+    def visit(self, guest: Guest, on_revoked: Callable[[], object]) -> Iterator[bool]:
+        """Keep an eye on a guest; `on_revoked` is called on the loop when its credential is no longer in force.
+
+        Yields whether its source has no more connections than it may.
+        """
+        is_room = self.arrive(guest, on_revoked)
         try:
-            yield
+            yield is_room
         finally:
             self.leave(guest, on_revoked)
 

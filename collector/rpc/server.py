@@ -176,6 +176,13 @@ class GrpcServer:
             await _abort_overloaded(context, Overloaded(math.ceil(wait_s * 1000), message))
         self._doorkeeper.spend("grpc", guest, len(payload), 1)
 
+    async def _end_unless(self, is_room: bool, context: Context, guest: Guest) -> None:  # noqa: FBT001 - of this file only
+        """End a stream or a watch of a source that has too many."""
+        if not is_room:
+            denial = Denial.TOO_MANY_OF_SOURCE
+            self._doorkeeper.deny("grpc", denial, guest.address)
+            await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, denial_text("grpc", denial))
+
     async def _abort_revoked(self, context: Context, guest: Guest) -> NoReturn:
         self._doorkeeper.deny("grpc", "revoked", guest.address)
         await _abort(context, grpc.StatusCode.UNAUTHENTICATED, REVOKED)
@@ -197,7 +204,8 @@ class GrpcServer:
         waiting: asyncio.Queue[asyncio.Future[Receipt] | None] = asyncio.Queue(STREAM_IN_FLIGHT_MAX)
         reader = asyncio.create_task(self._read_stream(payloads, guest, waiting))
         try:
-            with self._doorkeeper.visit(guest, reader.cancel):
+            with self._doorkeeper.visit(guest, reader.cancel) as is_room:
+                await self._end_unless(is_room, context, guest)
                 while receipt := await waiting.get():
                     yield await receipt
                 await asyncio.wait({reader})
@@ -242,7 +250,8 @@ class GrpcServer:
         ended = asyncio.Event()
         self._watches.add(ended)
         try:
-            with self._doorkeeper.visit(guest, ended.set):
+            with self._doorkeeper.visit(guest, ended.set) as is_room:
+                await self._end_unless(is_room, context, guest)
                 async for payload in self._board.watch(
                     request.operator, request.after_position, ended
                 ):

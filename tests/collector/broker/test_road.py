@@ -66,6 +66,19 @@ async def test_messages_are_counted_once_and_acknowledged(broker, version, tmp_p
 
 
 @pytest.mark.slow
+async def test_what_comes_over_a_broker_comes_as_the_credential_it_was_given(
+    broker, version, tmp_path
+):
+    async with reading(tmp_path / "data", broker, version, credential="viettel/broker") as doors:
+        await ready(doors)
+        await publish(broker, *batches(1, 1))
+        await acknowledged(doors, 1)
+
+        routes = doors.intake.table.routes
+        assert {route.principal for route in routes} == {"viettel/broker"}
+
+
+@pytest.mark.slow
 async def test_what_comes_while_we_are_away_waits_at_the_broker(broker, version, tmp_path):
     async with reading(tmp_path / "data", broker, version) as doors:
         await ready(doors)

@@ -143,3 +143,23 @@ async def test_a_source_ahead_of_its_rate_is_told_when_to_come_again(guarded_doo
     retry = RetryInfo()
     assert status.details[0].Unpack(retry)
     assert 0 < retry.retry_delay.ToMilliseconds() <= 1001
+
+
+async def test_a_source_has_so_many_watches_and_streams_and_no_more(guarded_doors, channel):
+    await register(guarded_doors)
+    keeper = guarded_doors.doorkeeper
+    keeper.limits = replace(keeper.limits, connections_per_source=1)
+    await guarded_doors.board.publish([decision("a", "mobifone")])
+    request = WatchRequest(operator="mobifone")
+    watch = EnforcementStub(channel).Watch(request, metadata=METADATA)
+    await watch.read()
+
+    for call in (
+        EnforcementStub(channel).Watch(request, metadata=METADATA),
+        IngestStub(channel).ExportStream(iter([BATCH]), metadata=METADATA),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await call.read()
+        assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    watch.cancel()
