@@ -1,6 +1,6 @@
 """Senders that always have more: `python flood.py mqtt|grpc PORT SOURCE SECONDS` prints what they sent and were answered.
 
-Everything is encoded before the clock starts, so that a sender costs far less than the service it floods. A batch is
+They say when they are connected and begin when they are told, so that several begin together. Everything is encoded before the clock starts, so that a sender costs far less than the service it floods. A batch is
 counted as acknowledged only by its PUBACK or its receipt; after the time is over every batch sent is waited for.
 """
 
@@ -139,11 +139,19 @@ class Publisher(asyncio.Protocol):
                 future.set_exception(error or ConnectionError("closed by the service"))
 
 
+async def told_to_begin() -> None:
+    sys.stdout.write("connected\n")
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.readline)
+
+
 async def publish(port: int, source: str, seconds: float) -> dict[str, int]:
     loop = asyncio.get_running_loop()
     publisher = Publisher(source, seconds)
     await loop.create_connection(lambda: publisher, "127.0.0.1", port)
     await publisher.connected
+    await told_to_begin()
+    publisher.heard_s = loop.time()
     publisher.start()
     while not publisher.done.done():
         await asyncio.sleep(0.2)
@@ -162,7 +170,6 @@ async def call(port: int, source: str, seconds: float) -> dict[str, int]:
     """Send by unary calls; what is refused is sent again after the stated delay."""
     block = Block(batch(source, ROW_COUNT["grpc"]), 1)
     counts = {"sent": 0, "acknowledged": 0, "held_back": 0, "without_delay": 0}
-    end_s = time.monotonic() + seconds
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         export = channel.unary_unary("/phusong.v1.Ingest/Export")
 
@@ -185,6 +192,8 @@ async def call(port: int, source: str, seconds: float) -> dict[str, int]:
                 counts["acknowledged"] += 1
 
         await channel.channel_ready()
+        await told_to_begin()
+        end_s = time.monotonic() + seconds
         await asyncio.gather(*(send(place) for place in range(CALLS_IN_FLIGHT)))
     return counts
 
