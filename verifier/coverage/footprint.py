@@ -6,7 +6,7 @@ import numpy as np
 
 from phusong.kernels.columns import Int64Column
 from phusong.kernels.identity import KeyTable
-from phusong.kernels.locate import PartIndex, Parts, index_parts, write_places
+from phusong.kernels.locate import DEGREE_M, PartIndex, Parts, index_parts, write_places
 from phusong.verifier.registry.plane import corners_m, degree_east_m
 from phusong.verifier.registry.sites import SitePart, SiteRegister
 
@@ -58,6 +58,33 @@ def places_of(parts: Parts, part: int) -> tuple[Int64Column, Int64Column]:
     east, north = np.empty(count, np.int64), np.empty(count, np.int64)
     write_places(part, parts, east, north)
     return east, north
+
+
+def squares_without(
+    footprints: Footprints, part: int, east: Int64Column, north: Int64Column, square_cells: int
+) -> list[tuple[float, float]]:
+    """Return the middles, (latitude, longitude), of a part's squares in which none of some place cells lies.
+
+    Those with the most ground first, then from south-west to north-east.
+    """
+    keys = footprints.squares.keys
+    row = np.flatnonzero(keys[:, 0] == part)
+    entered = set(
+        zip((east // square_cells).tolist(), (north // square_cells).tolist(), strict=True)
+    )
+    parts, square_m = footprints.parts, square_cells * footprints.parts.cell_size_m
+    found = sorted(
+        (-int(footprints.square_place_count[r]), int(keys[r, 2]), int(keys[r, 1]))
+        for r in row.tolist()
+        if (int(keys[r, 1]), int(keys[r, 2])) not in entered
+    )
+    return [
+        (
+            float(parts.latitude_deg[part] + (n + 0.5) * square_m / DEGREE_M),
+            float(parts.longitude_deg[part] + (e + 0.5) * square_m / parts.degree_east_m[part]),
+        )
+        for _, n, e in found
+    ]
 
 
 def parts_of(parts: list[SitePart], cell_size_m: int) -> Parts:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from phusong.verifier.coverage import wording
 from phusong.verifier.coverage.agreement import devices_disagree
-from phusong.verifier.coverage.footprint import Footprints
+from phusong.verifier.coverage.footprint import Footprints, squares_without
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import Verdict
 from phusong.verifier.coverage.sample import Sample, places_to_decide, sample_places
@@ -66,6 +66,8 @@ def _judge_part(
 ) -> PartFinding:
     lower, upper = float(sample.lower_bound[group]), float(sample.upper_bound[group])
     missing = wording.missing_evidence(survey.groups, sample, group, policy)
+    if missing:
+        missing += _unentered(survey, group, footprints, policy)
     asked = policy.share.permille / 1000
     if missing:
         verdict = Verdict.INSUFFICIENT
@@ -84,6 +86,18 @@ def _judge_part(
     if len(footprints.names) > 1 and _has_siblings(part, footprints):
         missing = tuple(wording.in_part(footprints.names[part], words) for words in missing)
     return PartFinding(part, verdict, lower, upper, group, missing)
+
+
+def _unentered(
+    survey: Survey, group: int, footprints: Footprints, policy: Policy
+) -> tuple[str, ...]:
+    """Return where nobody was, if anywhere."""
+    square_cells = policy.place.cluster_size_m // policy.place.cell_size_m
+    is_here = survey.places.group == group
+    east, north = survey.places.cell_east[is_here], survey.places.cell_north[is_here]
+    part = int(survey.groups.part[group])
+    middles = squares_without(footprints, part, east, north, square_cells)
+    return (wording.where_nobody_was(middles, policy.place.cluster_size_m),) if middles else ()
 
 
 def _has_siblings(part: int, footprints: Footprints) -> bool:

@@ -6,6 +6,9 @@ from phusong.verifier.coverage.records import Verdict
 from phusong.verifier.coverage.sample import Sample
 from phusong.verifier.coverage.survey import Groups
 
+# A surveyor's morning; a list of all would hide the sentence it stands in.
+SQUARES_NAMED_MAX = 5
+
 LEVEL_NAMES = {"GSM": "RxLev", "UMTS": "RSCP", "LTE": "RSRP", "NR": "SS-RSRP"}
 
 
@@ -55,6 +58,14 @@ def missing_evidence(groups: Groups, sample: Sample, group: int, policy: Policy)
             f" {place.cluster_size_m} m without a reading; at most {population - reach_asked:,} may"
         )
     return tuple(word for word in words if word)
+
+
+def where_nobody_was(middles: list[tuple[float, float]], square_m: int) -> str:
+    """Return where to go: the middles of squares nobody entered, latitude and longitude in degrees."""
+    named = "; ".join(f"{lat:.5f}, {lon:.5f}" for lat, lon in middles[:SQUARES_NAMED_MAX])
+    rest = len(middles) - SQUARES_NAMED_MAX
+    more = f"; and {rest:,} more" if rest > 0 else ""
+    return f"squares of {square_m} m nobody entered lie around {named}{more}"
 
 
 def _more(asked: int, seen: int, noun: str, done: str, population: int | None = None) -> str:

@@ -1,6 +1,7 @@
 """From readings to verdicts, one fact per test."""
 
 import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -196,6 +197,18 @@ def test_ground_nobody_entered_is_named() -> None:
     (row,) = judge(walk(sorted(ALL)[: len(ALL) // 2]))
 
     assert row.missing[0].startswith("ground nobody entered:")
+
+
+def test_where_nobody_was_is_named_with_coordinates() -> None:
+    """The western half is surveyed, so every place named lies in the east, in the footprint's squares, largest first."""
+    (row,) = judge(walk([cell for cell in ALL if cell[0] < 0]))
+
+    where = row.missing[-1]
+    named = re.findall(r"(\d+\.\d{5}), (\d+\.\d{5})", where)
+    assert where.startswith("squares of 200 m nobody entered lie around 20.99730, 105.50096; ")
+    assert len(named) == 5
+    assert all(float(longitude) > 105.5 for _, longitude in named)
+    assert where.endswith("more")
 
 
 def test_a_site_is_covered_when_every_part_is() -> None:
