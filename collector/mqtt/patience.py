@@ -61,8 +61,8 @@ class Patience:
         if self._unread_s is not None and now_s - self._unread_s >= self._timeout_s:
             reason = f"did not read its answers for {now_s - self._unread_s:.1f} s"
             return Overdue(DisconnectReasonCode.UNSPECIFIED_ERROR, reason, is_deaf=True)
-        if self._is_held:
-            return None
+        if self._is_held or self._unread_s is not None:
+            return None  # nothing is read: what the client says waits in its socket
         if self._begun_s is not None and now_s - self._begun_s >= self._timeout_s:
             reason = f"a packet was not whole {now_s - self._begun_s:.1f} s after its first byte"
             return Overdue(DisconnectReasonCode.UNSPECIFIED_ERROR, reason)

@@ -16,6 +16,7 @@ from mqtt_peer import Peer, publish
 
 from phusong.collector.admission.limits import Limits
 from phusong.collector.doors import DoorOptions, Doors
+from phusong.collector.mqtt.patience import Patience
 
 
 @asynccontextmanager
@@ -118,6 +119,19 @@ async def test_who_does_not_read_its_answers_is_cut_off(tmp_path):
 
         assert "did not read" in (await peer.packet()).reason_str
         await until(lambda: not doors.connection_count)
+
+
+def test_nobody_is_called_silent_who_is_not_listened_to():
+    patience = Patience(10, 60.0, 0.0)
+
+    patience.mark_unread(1.0)
+    assert patience.overdue(50.0) is None
+    patience.mark_unread(None)
+    patience.hold(50.0, is_held=True)
+    assert patience.overdue(500.0) is None
+    patience.hold(500.0, is_held=False)
+    assert patience.overdue(514.0) is None
+    assert patience.overdue(515.0).code == DisconnectReasonCode.KEEP_ALIVE_TIMEOUT
 
 
 @pytest.mark.parametrize(("asked", "imposed"), [(0, 30), (3600, 30), (20, None)])
