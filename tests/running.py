@@ -59,7 +59,11 @@ def serving(
     open_loopback: bool = True,
     command: Sequence[object] = (PHUSONG,),
 ) -> Iterator[Served]:
-    """Run `phusong serve` on free ports until the context ends; clients of this machine need no credential."""
+    """Run `phusong serve` on free ports until the context ends; clients of this machine need no credential.
+
+    `command` may be one that runs phusong, such as strace.
+    """
+    is_run_by_another = len(command) > 1
     command = [
         *command,
         "serve",
@@ -80,6 +84,7 @@ def serving(
             stderr=errors,
             text=True,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            start_new_session=is_run_by_another,
         )
     assert process.stdout is not None
     try:
@@ -88,6 +93,8 @@ def serving(
         yield Served(process, json.loads(line))
     finally:
         if process.poll() is None:
+            if is_run_by_another:  # who is killed does not take along what it runs
+                os.killpg(process.pid, signal.SIGKILL)
             process.kill()
         process.wait()
         process.stdout.close()
