@@ -13,6 +13,7 @@ from phusong.collector.journal.segment import (
     segment_number,
     segment_paths,
 )
+from phusong.kernels.frame import CHAIN_START
 from phusong.kernels.note import NoteDamaged, decode_head, decode_note
 
 # Rows fetched at once: frames are up to 2 MiB.
@@ -67,6 +68,8 @@ def first_sequence(path: Path) -> int:
 
 def chain_at(folder: Path, sequence: int) -> bytes | None:
     """Return the chain at a sequence, None where there is no such frame."""
+    if sequence == 0:
+        return CHAIN_START
     for path in reversed(segment_paths(folder)):
         if first_sequence(path) <= sequence:
             with closing(open_any(path)) as database:

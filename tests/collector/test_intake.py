@@ -80,6 +80,12 @@ async def test_repeats_are_known_after_a_restart_with_and_without_the_cache(tmp_
     assert [r.duplicate_count for r in receipts] == [1, 1, 0]
 
 
+async def test_a_journal_that_was_opened_and_took_nothing_opens_again(tmp_path):
+    for _ in range(2):
+        async with open_intake(tmp_path) as opened:
+            assert opened.writer.sequence == 0
+
+
 async def test_a_memory_of_frames_that_are_not_there_says_that_they_are_gone(tmp_path):
     other, data = tmp_path / "other", tmp_path / "data"
     async with open_intake(other) as opened:
