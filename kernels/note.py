@@ -152,9 +152,15 @@ def decode_note(content: bytes) -> SignedNote:
 
 
 def split_notes(content: bytes) -> list[bytes]:
-    """Return the notes of a file that has many, each followed by an empty line; a torn last one is left out."""
+    """Return the notes of a file that has many, each followed by an empty line; a torn last one is left out.
+
+    Torn is also one of which a power cut left the end and not the start: there the file is zeros, which no note holds.
+    """
     pieces = content.split(b"\n\n")
-    return [b"%s\n\n%s\n" % (pieces[i], pieces[i + 1]) for i in range(0, len(pieces) - 2, 2)]
+    notes = [b"%s\n\n%s\n" % (pieces[i], pieces[i + 1]) for i in range(0, len(pieces) - 2, 2)]
+    if notes and b"\0" in notes[-1]:
+        notes.pop()
+    return notes
 
 
 def encode_public_key(public: PublicKey) -> str:

@@ -100,6 +100,16 @@ def test_notes_one_after_another_are_told_apart_and_a_torn_last_one_is_left_out(
     assert split_notes(b"") == []
 
 
+@given(st.integers(1, 80))
+def test_a_last_note_of_which_the_disk_kept_only_the_end_is_left_out(lost_bytes):
+    notes = [
+        encode_note(SignedNote(f"text {i}" * 20 + "\n", "k", b"abcd", bytes(64))) for i in range(3)
+    ]
+    torn = bytes(lost_bytes) + notes[2][lost_bytes:]
+
+    assert split_notes(b"".join(note + b"\n" for note in [*notes[:2], torn])) == notes[:2]
+
+
 def test_a_root_that_is_not_that_of_the_peaks_is_refused():
     other = encode_head(head_of(4)).splitlines()[2]
     lines = encode_head(head_of(3)).splitlines()
