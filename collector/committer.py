@@ -40,11 +40,11 @@ class Committer:
         judge: Judge,
         counters: Counters,
         clock_ms: Callable[[], int],
-        tell: Callable[[Completions], None],
+        tell: Callable[[Completions, Exception | None], None],
         *,
         watch: SpaceWatch,
     ) -> None:
-        """`tell` is called on the worker thread with what is complete, and with nothing when room comes or goes."""
+        """`tell` is called on the worker thread with what is complete and what ended all; with nothing when room comes or goes."""
         self._writer = writer
         self._judge = judge
         self._table = judge.table
@@ -92,20 +92,30 @@ class Committer:
         self._thread.join()
 
     def _run(self) -> None:
-        error: Exception | None = None
+        failure: Exception | None = None
         while parcels := self._take():
-            if error is None:
-                try:
-                    if self._look(parcels):
-                        self._tell(self._commit(parcels))
-                        self._writer.tidy()
-                    else:
-                        self._put_back(parcels)
-                except Exception as failure:  # noqa: BLE001 - whatever it is, the loop must hear of it and stop
-                    error = failure
-                else:
-                    continue
-            self._tell([(parcel, error) for parcel in parcels])
+            if failure is None:
+                failure = self._try(parcels)
+            else:
+                self._tell([(parcel, failure) for parcel in parcels], None)
+
+    def _try(self, parcels: list[Parcel]) -> Exception | None:
+        """Commit parcels or let them wait for room; return what ends all committing."""
+        untold = parcels
+        try:
+            if not self._look(parcels):
+                self._put_back(parcels)
+                return None
+            completions = self._commit(parcels)
+            untold = []
+            self._tell(completions, None)
+            self._writer.tidy()
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the loop must hear of it and stop
+            # What was judged is perhaps not what is on disk, so nobody may write it down or go on from it.
+            self._writer.give_up()
+            self._tell([(parcel, failure) for parcel in untold], failure)
+            return failure
+        return None
 
     def _take(self) -> list[Parcel]:
         """Wait for parcels; return those of the next frame, none when closing."""
@@ -147,7 +157,7 @@ class Committer:
     def _refuse_waiting(self) -> None:
         own = self._take_own()
         refusal = NotTaken("the service ends while the disk is nearly full")
-        self._tell([(parcel, refusal) for parcel in self._waiting])
+        self._tell([(parcel, refusal) for parcel in self._waiting], None)
         self._waiting = deque(own)
         self._own_count = len(own)
 
@@ -170,7 +180,7 @@ class Committer:
             log.warning("there is room on the disk again: new data is taken")
         else:
             log.error("%s", self.space)
-        self._tell([])
+        self._tell([], None)
 
     def _put_back(self, parcels: list[Parcel]) -> None:
         """Let parcels wait for room. None of them is the service's own."""

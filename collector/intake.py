@@ -198,21 +198,17 @@ class Intake:
         if self.failure.done():
             raise JournalFailed("the journal takes nothing more") from self.failure.exception()
 
-    def _tell(self, completions: Completions) -> None:
-        self._loop.call_soon_threadsafe(self._complete, completions)
+    def _tell(self, completions: Completions, failure: Exception | None) -> None:
+        self._loop.call_soon_threadsafe(self._complete, completions, failure)
 
-    def _complete(self, completions: Completions) -> None:
+    def _complete(self, completions: Completions, failure: Exception | None) -> None:
+        if failure is not None and not isinstance(failure, NotTaken):
+            self.failure.set_exception(failure)
         for parcel, outcome in completions:
             self._queue_bytes -= len(parcel.envelopes)
             self._queue_payload_count -= len(parcel.route)
-            if isinstance(outcome, Exception) and not isinstance(outcome, NotTaken):
-                self._note_failure(outcome)
             parcel.complete(outcome)
         self._call_if_roomy()
-
-    def _note_failure(self, failure: Exception) -> None:
-        if not self.failure.done():
-            self.failure.set_exception(failure)
 
     def _call_if_roomy(self) -> None:
         is_roomy = (
