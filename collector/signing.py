@@ -99,7 +99,8 @@ async def _work(known: Signing, notary: Notary, patrol: Patrol, stop: asyncio.Ev
         except OSError as error:
             log.warning("the sealed segments could not be looked at: %s", error)
         while not stop.is_set() and await known.tried("sealed", notary.seal_next):
-            pass
+            # After an import there may be many, a minute each: what came meanwhile is signed all the same.
+            await known.tried("signed", notary.sign_head)
         try:
             await asyncio.wait_for(stop.wait(), SIGN_EVERY_S)
         except TimeoutError:

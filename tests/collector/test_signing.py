@@ -7,6 +7,8 @@ import pytest
 
 import phusong.collector.signing as signing_module
 from phusong.collector.doors import DoorOptions, Doors, open_intake
+from phusong.collector.journal.notary import Notary
+from phusong.collector.journal.patrol import Patrol
 from phusong.collector.journal.reader import read_frames
 from phusong.collector.journal.segment import JournalDamaged
 from phusong.collector.journal.writer import JournalWriter, NewFrame
@@ -54,6 +56,37 @@ async def test_finished_segments_are_sealed_beside_the_intake(tmp_path):
 
     assert len(list((tmp_path / "journal").glob("*.zst"))) >= 1
     assert len(list(read_frames(tmp_path / "journal"))) == 4
+
+
+async def test_heads_are_signed_between_the_segments_of_a_long_sealing(tmp_path):
+    with JournalWriter(tmp_path / "journal", segment_max_bytes=1) as writer:
+        for i in range(4):
+            writer.append([NewFrame(i, b"")])
+        notary = Busy(tmp_path, writer)
+        stop = asyncio.Event()
+        work = asyncio.create_task(
+            signing_module._work(
+                signing_module.Signing(), notary, Patrol(writer.folder, notary.public), stop
+            )
+        )
+        await until(lambda: len(list(writer.folder.glob("*.zst"))) == 3)
+        stop.set()
+        await work
+
+    assert [head.last for head in heads(tmp_path)] == [5, 6, 7]
+
+
+class Busy(Notary):
+    """Seals a journal to which another frame comes during each sealing."""
+
+    def __init__(self, data, writer):
+        super().__init__(data, writer.folder, writer.journal, lambda: 1_633_064_400_000)
+        self._writer = writer
+
+    def seal_next(self):
+        self._writer.segment_max_bytes = 1 << 30
+        self._writer.append([NewFrame(self._writer.sequence, b"")])
+        return super().seal_next()
 
 
 async def test_a_journal_behind_its_signed_head_is_not_opened(tmp_path):
