@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from phusong.collector.journal.absence import ISOLATED, Absence, encode_absence
+from phusong.collector.journal.absence import ISOLATED, PRUNED, Absence, encode_absence
 from phusong.collector.journal.checkpoint import is_signed_by, write_file
 from phusong.collector.journal.sealed import note_path, sealed_path
 from phusong.collector.journal.segment import (
@@ -13,6 +13,7 @@ from phusong.collector.journal.segment import (
     sync_folder,
 )
 from phusong.collector.journal.survey import (
+    absence_of,
     absence_path,
     content_damage,
     file_digest,
@@ -73,6 +74,12 @@ def restore(folder: Path, copy: Path, public: PublicKey) -> Head:
     if head.segment != segment or file_digest(copy) != head.file:
         raise NotDone(
             f"{copy} is not the file that was sealed as segment {segment}; nothing was done"
+        )
+    following = absence_of(folder, segment + 1)
+    if following is not None and following.kind == PRUNED:
+        raise NotDone(
+            f"segment {segment + 1} was pruned and is not there: put its copy back first, from the newest to the oldest, so"
+            " that there is never a hole"
         )
     draft, path = folder / "restoring.zst", sealed_path(folder, segment)
     draft.unlink(missing_ok=True)

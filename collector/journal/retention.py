@@ -140,7 +140,8 @@ def prune(
         write_file(absence_path(folder, segment), encode_absence(record))
     for candidate in candidates:
         sealed_path(folder, candidate.head.segment).unlink()
-    sync_folder(folder)
+        # One after another: after a power cut an older one may not be there without those that follow it.
+        sync_folder(folder)
     for older in folder.glob("closing-*"):
         if older.stem < path.stem:
             older.unlink()

@@ -118,8 +118,15 @@ def test_copies_put_back_make_the_journal_whole_again(filled: Path) -> None:
     copies.mkdir()
     for path in sealed(filled):
         shutil.copy(path, copies)
+    expected = quota(filled)
     pruned(filled)
-    for copy in sorted(copies.iterdir()):
+    oldest, *others = sorted(copies.iterdir())
+    refused = phusong("journal", "restore", oldest, "--data", filled, status=1)
+    assert "segment 2 was pruned and is not there" in refused.err
+    phusong("journal", "restore", others.pop(), "--data", filled)
+    shutil.rmtree(filled / "snapshot", ignore_errors=True)
+    assert quota(filled) == expected  # no hole meanwhile
+    for copy in (*reversed(others), oldest):
         phusong("journal", "restore", copy, "--data", filled)
 
     stat = phusong("journal", "stat", "--data", filled, "--format", "json").document
