@@ -51,6 +51,19 @@ def rebuild_state(
     return _complete(state, data, until_sequence, progress)
 
 
+def closing_state(data: Path, settings: QuotaSettings, last_sequence: int) -> State:
+    """Return the state after a frame that is to stand for it and those before, judged by all lists in the journal.
+
+    Also by those that came later: a later list judges all readings again, which nobody can do once they are gone.
+    Raises as `rebuild_state`.
+    """
+    if closed_history(data) is None:
+        state = new_state(read_registries(data / "journal"), Horizon(), settings)
+    else:
+        state = starting_state(data, Horizon(), settings)  # no list could be entered since
+    return _complete(state, data, last_sequence, no_progress)
+
+
 def _complete(state: State, data: Path, until_sequence: int, progress: Progress) -> State:
     horizon, settings = state.horizon, state.quota.settings
     while True:

@@ -30,7 +30,7 @@ from phusong.verifier.tallies import RouteKey, Tallies
 
 NAME = "state.snapshot"
 # Of the file; one of another version is not opened.
-VERSION = 2
+VERSION = 3
 PARTS = ("coverage", "quota", "windows", "unnumbered", "cells")
 
 
@@ -92,6 +92,18 @@ def read_snapshot(
     return written.state(horizon, settings)
 
 
+def snapshot_settings(data: Path) -> str | None:
+    """Return the digest of the settings that figures were last made with here, None where nothing says so."""
+    try:
+        content = without_digest((data / "snapshot" / NAME).read_bytes())
+    except OSError:
+        return None
+    if content is None:
+        return None
+    settings: str = WrittenState.of(content).meta["settings"]
+    return settings
+
+
 def encode_state(state: State) -> bytes:
     """Return everything a state is made of, the lists it was judged by included."""
     arrays: dict[str, NDArray[Any]] = {}
@@ -143,9 +155,11 @@ class WrittenState(NamedTuple):
             {
                 registry: [
                     Version(
-                        sequence, time_ms, file, self.arrays[f"registry.{registry}.{i}"].tobytes()
+                        *(sequence, time_ms, file),
+                        self.arrays[f"registry.{registry}.{i}"].tobytes(),
+                        envelope,
                     )
-                    for i, (sequence, time_ms, file) in enumerate(versions)
+                    for i, (sequence, time_ms, file, envelope) in enumerate(versions)
                 ]
                 for registry, versions in self.meta["registries"].items()
             }
@@ -169,7 +183,7 @@ def _meta(state: State) -> dict[str, Any]:
         "received_max_ms": state.received_max_ms,
         "known_max_ms": max(state.received_max_ms, known_ms),
         "registries": {
-            registry: [[v.sequence, v.known_time_ms, v.file] for v in found]
+            registry: [[v.sequence, v.known_time_ms, v.file, v.envelope] for v in found]
             for registry, found in state.registries.history.versions.items()
         },
         "operators": state.operators.texts,

@@ -34,10 +34,9 @@ from phusong.dashboards.commands.version import software
 from phusong.kernels.frame import FrameDamaged
 from phusong.verifier.closing import HistoryGone
 from phusong.verifier.journal import JournalDamaged as ReadDamaged
-from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
-from phusong.verifier.replay import rebuild_state
-from phusong.verifier.snapshot import encode_state
+from phusong.verifier.replay import closing_state
+from phusong.verifier.snapshot import encode_state, snapshot_settings
 
 BROKEN = (JournalDamaged, ReadDamaged, FrameDamaged, HistoryGone, sqlite3.Error, OSError)
 
@@ -149,6 +148,12 @@ def _content(data: Path, candidates: list[Candidate], config: Path | None) -> Cl
         fail("; ".join(layered), USAGE)
     last = candidates[-1].head
     settings = QuotaSettings(quota_bytes=layered.configuration.quota_bytes)
-    state = rebuild_state(data, Horizon(), settings, last.last)
+    if snapshot_settings(data) not in (None, settings.digest):
+        fail(
+            "figures were made here with another quota, and could not be made with that any more: give the -c FILE"
+            " that the service is started with. Nothing was deleted",
+            USAGE,
+        )
+    state = closing_state(data, settings, last.last)
     memory = recover(data / "journal", last.last)
     return ClosingContent(encode_state(state), encode_memory(memory, last.chain), software())

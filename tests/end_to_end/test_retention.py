@@ -136,6 +136,27 @@ def test_copies_put_back_make_the_journal_whole_again(filled: Path) -> None:
     assert early != quota(filled)
 
 
+def test_pruned_readings_are_judged_by_the_lists_that_came_after_them(data: Path) -> None:
+    segmented_journal(data, 2, SITES)
+    phusong("journal", "export-checkpoints", data.parent / f"{data.name}-elsewhere", "--data", data)
+    segmented_journal(data, 2, SITES.replace(",150", ",300"))
+    expected = quota(data)
+    with serving(data) as served:
+        assert served.stop() == 0  # leaves a snapshot, which says by what quota
+
+    small = data.parent / f"{data.name}.toml"
+    small.write_text("quota_bytes = 1000\n")
+    other = phusong(
+        "journal", "prune", "--keep-days", 0, "--yes", "--data", data, "-c", small, status=2
+    )
+    assert "with another quota" in other.err
+    ran = phusong("journal", "prune", "--keep-days", 0, "--yes", "--data", data)
+    assert "gone: sequence 1 to 2" in ran.out
+
+    shutil.rmtree(data / "snapshot")
+    assert quota(data) == expected
+
+
 def test_falsified_closings_are_found(filled: Path) -> None:
     pruned(filled)
     (notes,) = (filled / "journal").glob("closing-*.notes")
