@@ -19,6 +19,8 @@ Build = Callable[
 ROW_KEYS = {"sites": ("site_code", "operator", "technology"), "sims": ("sim",)}
 # Another version may well come to the same answer; that is what the comparison is for.
 NOT_COMPARED = {"software"}
+# Fields may be added: a report from before a field was there says nothing of it.
+ADDED_LATER = {"floors"}
 
 
 class NoReport(ValueError):
@@ -82,7 +84,8 @@ def _narrowed(document: Document, published: Document, name: str, key: str) -> D
 def _compare(published: Any, recomputed: Any, path: str = "") -> Iterator[str]:
     if isinstance(published, dict) and isinstance(recomputed, dict):
         for name in published | recomputed:
-            if path or name not in NOT_COMPARED:
+            is_later = name in ADDED_LATER and name not in published
+            if (path or name not in NOT_COMPARED) and not is_later:
                 ours, theirs = recomputed.get(name, "nothing"), published.get(name, "nothing")
                 where = f"{path}.{name}" if path else name
                 if name in ROW_KEYS and isinstance(theirs, list):

@@ -123,6 +123,12 @@ def explain_one(out: Console, document: dict[str, Any]) -> None:
         )
         for missing in row["missing"]:
             out.print(f"  ○ còn thiếu · missing: {missing}")
+        for at in row["floors"]:
+            told = "mức khác · tier" if at["offset_db"] is None else f"{at['offset_db']:+d} dB"
+            out.print(
+                f"  nếu ngưỡng là · were the floor {at['floor_dbm']} dBm ({told}):"
+                f" {ratio(at['share'])} ({bounds_text(at)})"
+            )
 
 
 def volume(count: int) -> str:

@@ -28,6 +28,7 @@ from phusong.v1.enforcement_pb2 import Decision
 from phusong.v1.ingest_pb2 import RowKind
 from phusong.v1.journal_pb2 import FileRow
 from phusong.verifier.coverage.cells import CellState
+from phusong.verifier.coverage.floors import FloorShare
 from phusong.verifier.coverage.records import SiteVerdict
 from phusong.verifier.coverage.state import CoverageState
 from phusong.verifier.journal import Position, StoredFrame
@@ -114,6 +115,10 @@ class State:
     def verdicts(self, as_of_ms: int) -> list[SiteVerdict]:
         """Return the verdict of every site, operator and technology."""
         return self.coverage.verdicts(as_of_ms, self.operators, self.cells)
+
+    def floor_shares(self, as_of_ms: int) -> dict[tuple[str, str, str], tuple[FloorShare, ...]]:
+        """Return how rows stand at other levels, by site code, operator and technology."""
+        return self.coverage.floor_shares(as_of_ms, self.operators)
 
     def _refuse_payloads(self, opened: OpenedFrame) -> Refusals:
         refused = np.flatnonzero(opened.decoded.payloads.reject != TAKEN)

@@ -73,14 +73,22 @@ def coverage_document(
 ) -> dict[str, Any]:
     """Return the report as scripts and auditors read it; documented in docs/reports.md."""
     policy = state.registries.policy
+    floors = state.floor_shares(as_of_ms)
     return {
         "as_of": iso_text(as_of_ms),
         "known_at": iso_text(known_at_ms),
         "policy": {"id": policy.id, "digest": policy.digest},
         "software": software(),
         "journal": {"sequence": state.used.sequence, "chain": state.used.chain.hex()},
-        "sites": [asdict(row) for row in rows],
+        "sites": [
+            asdict(row) | {"floors": [asdict(found) for found in floors.get(_row_name(row), ())]}
+            for row in rows
+        ],
     }
+
+
+def _row_name(row: SiteVerdict) -> tuple[str, str, str]:
+    return row.site_code, row.operator, row.technology
 
 
 def write_csv(sites: list[dict[str, Any]]) -> None:
@@ -100,7 +108,7 @@ CSV_COLUMNS = [
         for name in ("raw", "bins", "clusters", "effective", "devices", "windows", "days")
     ),
     *("design_effect", "share", "lower_bound", "upper_bound", "median_level_dbm"),
-    *("first_observed", "last_observed", "missing"),
+    *("first_observed", "last_observed", "missing", "floors"),
 ]
 
 
@@ -112,6 +120,11 @@ def flatten(row: dict[str, Any]) -> dict[str, Any]:
             flat.update({f"counts_{kind}": count for kind, count in value.items()})
         elif name == "missing":
             flat[name] = "; ".join(value)
+        elif name == "floors":
+            flat[name] = "; ".join(
+                f"{at['floor_dbm']} dBm {at['share']} ({at['lower_bound']}..{at['upper_bound']})"
+                for at in value
+            )
         else:
             flat[name] = value
     return flat

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from phusong.kernels.bins import BinCounts, BinKeys
-from phusong.kernels.columns import Int64Column
+from phusong.kernels.columns import BoolColumn, Int64Column
 from phusong.verifier.coverage.footprint import Footprints
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import Counts
@@ -52,6 +52,22 @@ class RowKey(NamedTuple):
     site: int
     operator: str
     rat: int
+
+
+def row_key(ground: Ground, survey: Survey, group: int) -> RowKey:
+    """Return which row a group of a survey belongs to."""
+    groups = survey.groups
+    site = int(ground.footprints.site_row[groups.part[group]])
+    return RowKey(site, ground.operators[int(groups.operator[group])], int(groups.rat[group]))
+
+
+def bins_in_time(
+    evidence: Evidence, valid_from_ms: int, as_of_ms: int
+) -> tuple[BoolColumn, BoolColumn]:
+    """Tell which bins had begun by a time, and which lasted into what is valid then."""
+    is_known: BoolColumn = evidence.counts.first_time_ms <= as_of_ms
+    is_valid: BoolColumn = evidence.counts.last_time_ms > valid_from_ms
+    return is_known, is_valid
 
 
 def site_counts(

@@ -17,7 +17,9 @@ from phusong.verifier.coverage.figures import (
     Ground,
     RowKey,
     asides_of,
+    bins_in_time,
     medians,
+    row_key,
     site_counts,
 )
 from phusong.verifier.coverage.policy import Policy
@@ -45,8 +47,7 @@ def judge_sites(
     """
     policy = ground.policy
     valid_from_ms = as_of_ms - policy.time.validity_days * DAY_MS
-    is_known = evidence.counts.first_time_ms <= as_of_ms
-    is_valid = evidence.counts.last_time_ms > valid_from_ms
+    is_known, is_valid = bins_in_time(evidence, valid_from_ms, as_of_ms)
     fresh = _rows_of(ground, evidence, cells, is_known & is_valid, (valid_from_ms, as_of_ms))
     old = _rows_of(ground, evidence, cells, is_known & ~is_valid, (0, valid_from_ms))
     rows = {key: _expired(row, policy) for key, row in old.items()}
@@ -70,7 +71,7 @@ def _rows_of(
     sample, findings = judge_parts(survey, ground.footprints, ground.policy)
     by_row: dict[RowKey, list[PartFinding]] = defaultdict(list)
     for finding in findings:
-        by_row[_row_key(ground, survey, finding.group)].append(finding)
+        by_row[row_key(ground, survey, finding.group)].append(finding)
     counts = site_counts(ground, survey, sample, by_row)
     levels = medians(ground, evidence, span_ms)
     claims = cells.site_claims()
@@ -83,12 +84,6 @@ def _rows_of(
             row = _contradicted(row)
         rows[key] = replace(row, counts=counts[key], median_level_dbm=levels.get(key))
     return rows
-
-
-def _row_key(ground: Ground, survey: Survey, group: int) -> RowKey:
-    groups = survey.groups
-    site = int(ground.footprints.site_row[groups.part[group]])
-    return RowKey(site, ground.operators[int(groups.operator[group])], int(groups.rat[group]))
 
 
 def _row_of(

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from phusong.kernels.bins import BinCounts, BinKeys, BinReadings, Bins
 from phusong.kernels.columns import Float64Column, Int64Column, SignalReadings
-from phusong.kernels.days import ICT_OFFSET_MS
+from phusong.kernels.days import DAY_MS, ICT_OFFSET_MS
 from phusong.kernels.locate import Located, distinct_count, locate_readings
 from phusong.kernels.radio import (
     RAT_LAST,
+    RAT_NAMES,
     ROLE_NEIGHBOUR,
     SERVICE_EMERGENCY_ONLY,
     SERVICE_NONE,
@@ -23,7 +24,8 @@ from phusong.kernels.radio import (
 from phusong.kernels.reject import TAKEN, Reject
 from phusong.kernels.tally import Tally
 from phusong.verifier.coverage.cells import CellState
-from phusong.verifier.coverage.figures import Evidence, Ground
+from phusong.verifier.coverage.figures import Evidence, Ground, bins_in_time
+from phusong.verifier.coverage.floors import FloorShare, floor_shares
 from phusong.verifier.coverage.footprint import footprints_of
 from phusong.verifier.coverage.networks import OPERATOR_UNKNOWN, Networks, operator_names
 from phusong.verifier.coverage.policy import Policy
@@ -124,9 +126,31 @@ class CoverageState:
         Bins and windows that begin after `as_of_ms` are left out. A state that must not know what came later within
         the window is built from the rows until then.
         """
-        ground = Ground(self.sites, self.footprints, self.policy, operator_names(operators))
-        evidence = Evidence(*self.bins.export(), *self.levels.export(), *self.aside.export())
-        return judge_sites(ground, evidence, cells or CellState(), as_of_ms)
+        return judge_sites(
+            self._ground(operators), self._evidence(), cells or CellState(), as_of_ms
+        )
+
+    def floor_shares(
+        self, as_of_ms: int, operators: Names
+    ) -> dict[tuple[str, str, str], tuple[FloorShare, ...]]:
+        """Return how each row with valid evidence stands at other levels, by site code, operator and technology.
+
+        Seven times the work of the verdicts, so it is asked for by reports and not by whoever follows the journal.
+        """
+        ground, evidence = self._ground(operators), self._evidence()
+        valid_from_ms = as_of_ms - self.policy.time.validity_days * DAY_MS
+        is_known, is_valid = bins_in_time(evidence, valid_from_ms, as_of_ms)
+        found = floor_shares(ground, evidence, is_known & is_valid)
+        return {
+            (self.sites.sites[key.site].code, key.operator, RAT_NAMES[key.rat]): shares
+            for key, shares in found.items()
+        }
+
+    def _ground(self, operators: Names) -> Ground:
+        return Ground(self.sites, self.footprints, self.policy, operator_names(operators))
+
+    def _evidence(self) -> Evidence:
+        return Evidence(*self.bins.export(), *self.levels.export(), *self.aside.export())
 
     def _refuse(self, readings: SignalReadings, operator: Int64Column, reason: Int64Column) -> None:
         accuracy_max_m = self.policy.place.position_accuracy_max_m

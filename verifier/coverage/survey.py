@@ -63,15 +63,18 @@ class Survey(NamedTuple):
     places: Places
 
 
-def survey_bins(keys: BinKeys, counts: BinCounts, is_chosen: BoolColumn, policy: Policy) -> Survey:
-    """Return what the chosen bins say; bins are sorted, as they are exported."""
+def survey_bins(
+    keys: BinKeys, counts: BinCounts, is_chosen: BoolColumn, policy: Policy, floor: int = 0
+) -> Survey:
+    """Return what the chosen bins say of a floor, the policy's own by default; bins are sorted, as they are exported."""
     chosen = np.flatnonzero(is_chosen)
     keys = BinKeys(*(column[chosen] for column in keys))
     counts = BinCounts(*(column[chosen] for column in counts))
     start = starts_of(keys.part, keys.operator, keys.rat)
     group = rank_of(start, len(chosen))
     groups = _group_bins(keys, counts, group, start, policy)
-    stays = _stays_of(keys, counts, group, policy.device.windows_per_place_max)
+    is_met = bin_is_met(counts, floor).astype(np.int64)
+    stays = _stays_of(keys, is_met, group, policy.device.windows_per_place_max)
     return Survey(keys, group, groups, stays, _places_of(stays))
 
 
@@ -144,9 +147,8 @@ def _group_bins(
     )
 
 
-def _stays_of(keys: BinKeys, counts: BinCounts, group: Int64Column, windows_max: int) -> Stays:
+def _stays_of(keys: BinKeys, is_met: Int64Column, group: Int64Column, windows_max: int) -> Stays:
     start = starts_of(group, keys.cell_east, keys.cell_north, keys.device_key)
-    is_met = bin_is_met(counts).astype(np.int64)
     window_count = sum_runs(np.ones(len(group), np.int64), start)
     return Stays(
         group=group[start],
