@@ -180,8 +180,8 @@ def _say_what_next(data: Path, ports: Ports) -> None:
 
 
 def _serve(process: "subprocess.Popen[str]") -> None:
-    say("serving until Ctrl-C")
     try:
+        say("serving until Ctrl-C")  # who reads this may press it at once
         status = process.wait()
     except KeyboardInterrupt:
         say("\nstopping; everything acknowledged is on disk")
