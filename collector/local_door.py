@@ -23,6 +23,8 @@ LENGTH_BYTES = 4
 MESSAGE_MAX_BYTES = 512 << 20
 # Payloads of one command that wait for their commit.
 IN_FLIGHT_MAX = 256
+# A command that was suspended does not read its receipts; the service ends all the same.
+GOODBYE_TIMEOUT_S = 10.0
 
 
 class LocalDoor:
@@ -59,6 +61,8 @@ class LocalDoor:
         self._tasks.add(task)
         waiting: asyncio.Queue[asyncio.Future[Receipt] | None] = asyncio.Queue(IN_FLIGHT_MAX)
         answering = asyncio.create_task(_answer(waiting, writer))
+        # Else a command that is gone could leave this waiting for room among its receipts.
+        answering.add_done_callback(lambda _: task.cancel())
         try:
             while True:
                 message = LocalPayload.FromString(await read_message(reader))
@@ -69,9 +73,12 @@ class LocalDoor:
         except (asyncio.IncompleteReadError, ConnectionError, JournalFailed):
             pass  # the command is done or gone, or hears of the failure by the closed socket
         finally:
-            with contextlib.suppress(asyncio.CancelledError):
-                await waiting.put(None)
-                await answering
+            with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+                if not answering.done():
+                    async with asyncio.timeout(GOODBYE_TIMEOUT_S):
+                        await waiting.put(None)
+                        await answering
+            answering.cancel()
             writer.close()
             self._tasks.discard(task)
 
