@@ -241,8 +241,11 @@ class Connection(asyncio.Protocol):
             )
 
     def _keep_start(self, start: bytes) -> None:
-        """Journal how a message began that is too long to be taken, so that somebody can find who sent it."""
-        if self._session is None or start[0] >> 4 != PUBLISH_TYPE:
+        """Journal how a message began that is too long to be taken, so that somebody can find who sent it.
+
+        Not while the intake is full: who connects again and again could pile up what waits for room on the disk.
+        """
+        if self._session is None or start[0] >> 4 != PUBLISH_TYPE or self._endpoint.intake.is_full:
             return
         route = Route("", "", self.guest.principal, Transport.MQTT, PayloadKind.OVERSIZED)
         kept = self._endpoint.intake.send(route, start)

@@ -8,6 +8,7 @@ from batches import TOPIC, usage_payload
 from brokers import until
 from mqtt5 import (
     ConnAckReasonCode,
+    ConnectPacket,
     DisconnectReasonCode,
     PingReqPacket,
     PingRespPacket,
@@ -149,3 +150,17 @@ async def test_who_asked_for_no_keep_alive_is_ended_by_the_imposed_one(tmp_path)
         peer = await Peer.connected(doors.mqtt_port, keep_alive=0)
 
         assert (await peer.packet()).reason_code == DisconnectReasonCode.KEEP_ALIVE_TIMEOUT
+
+
+async def test_starts_of_packets_too_long_do_not_pile_up_while_nothing_is_taken(tmp_path):
+    """The packet comes in one chunk with CONNECT, before the connection can be held."""
+    hello = ConnectPacket(client_id="hasty").write()
+    too_long = b"\x32\xff\xff\xff\x7f" + b"x" * 6000
+    async with Doors(DoorOptions(tmp_path, open_loopback=True, reserve_bytes=1 << 60)) as doors:
+        assert doors.intake.is_full  # for want of room on the disk
+        reader, writer = await asyncio.open_connection("127.0.0.1", doors.mqtt_port)
+        writer.write(hello + too_long)
+        await reader.read()  # CONNACK, DISCONNECT, the end
+        writer.close()
+
+        assert doors.counts.queue_payload_count == 0
