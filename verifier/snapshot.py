@@ -29,6 +29,7 @@ from phusong.verifier.state import State, new_state
 from phusong.verifier.tallies import RouteKey, Tallies
 
 NAME = "state.snapshot"
+FILE_MODE = 0o600
 # Of the file; one of another version is not opened.
 VERSION = 3
 PARTS = ("coverage", "quota", "windows", "unnumbered", "cells")
@@ -55,7 +56,9 @@ def write_snapshot(data: Path, state: State) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / NAME
     partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
+    partial.unlink(missing_ok=True)  # left by a crash, perhaps under another mode
+    descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(with_digest(encode_state(state)))
         file.flush()
         os.fsync(file.fileno())

@@ -335,6 +335,16 @@ def test_a_restart_from_a_snapshot_equals_an_uninterrupted_run(tmp_path: Path, s
     assert_equal(restarted, state_of(tmp_path))
 
 
+def test_nobody_else_may_read_the_snapshot(tmp_path: Path) -> None:
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot" / NAME).with_suffix(".partial").touch(0o644)  # left by a crash
+    journal(tmp_path, *random_frames(1))
+
+    write_snapshot(tmp_path, state_of(tmp_path))
+
+    assert (tmp_path / "snapshot" / NAME).stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("kept", [0, 1, 100, 1000, -1])
 def test_a_damaged_snapshot_is_worthless_and_never_wrong(tmp_path: Path, kept: int) -> None:
     journal(tmp_path, *random_frames(1))
