@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from phusong.collector.judge import Envelopes, Judge, Judgement
 from phusong.collector.parcel import Outcome, Parcel
 from phusong.collector.receipts import Committed
 from phusong.collector.space import LOOK_EVERY_S, Space, SpaceWatch
+
+if TYPE_CHECKING:  # it leads to the board, which leads to the intake
+    from phusong.collector.memory_cache import MemoryCache
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ class Committer:
         tell: Callable[[Completions, Exception | None], None],
         *,
         watch: SpaceWatch,
+        cache: "MemoryCache",
     ) -> None:
         """`tell` is called on the worker thread with what is complete and what ended all; with nothing when room comes or goes."""
         self._writer = writer
@@ -52,6 +57,7 @@ class Committer:
         self._clock_ms = clock_ms
         self._tell = tell
         self._watch = watch
+        self._cache = cache
         self.times = CommitTimes(writer.sequence, writer.received_time_ms)
         self._waiting: deque[Parcel] = deque()
         self._own_count = 0  # of those that wait
@@ -98,6 +104,7 @@ class Committer:
                 failure = self._try(parcels)
             else:
                 self._tell([(parcel, failure) for parcel in parcels], None)
+        self._cache.close()
 
     def _try(self, parcels: list[Parcel]) -> Exception | None:
         """Commit parcels or let them wait for room; return what ends all committing."""
@@ -110,12 +117,18 @@ class Committer:
             untold = []
             self._tell(completions, None)
             self._writer.tidy()
+            self._remember()
         except Exception as failure:  # noqa: BLE001 - whatever it is, the loop must hear of it and stop
             # What was judged is perhaps not what is on disk, so nobody may write it down or go on from it.
             self._writer.give_up()
             self._tell([(parcel, failure) for parcel in untold], failure)
             return failure
         return None
+
+    def _remember(self) -> None:
+        """Write down what is remembered when it is time; between frames, all of it is of what was committed."""
+        if not self.space.is_short:
+            self._cache.keep(self.space.free_bytes - self.space.needed_bytes)
 
     def _take(self) -> list[Parcel]:
         """Wait for parcels; return those of the next frame, none when closing."""
@@ -129,6 +142,7 @@ class Committer:
                 was_woken = self._wake.wait(LOOK_EVERY_S)
             if not was_woken:
                 self._look()
+                self._remember()
 
     def _first_waiting(self) -> list[Parcel]:
         """Take as many parcels as make a frame, of the service itself only while the disk is nearly full."""
@@ -194,6 +208,7 @@ class Committer:
         received_time_ms = max(self._clock_ms(), self._writer.received_time_ms)
         judgement = self._judge.judge(envelopes, received_time_ms)
         sequence = self._append(NewFrame(received_time_ms, envelopes.body))
+        self._cache.note(envelopes)
         self.times.note(sequence, received_time_ms)
         self._counters.add(judgement, envelopes.length, time.perf_counter() - start)
         return _completions(parcels, sequence, judgement)

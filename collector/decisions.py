@@ -23,6 +23,8 @@ from phusong.v1.enforcement_pb2 import AcknowledgeRequest, Decision
 DECISION_KEPT_COUNT_MAX = 100_000
 # Trimmed in steps, so that trimming costs nothing per decision.
 DECISION_TRIM_COUNT = 10_000
+# What of the journal makes a board.
+BOARD_KINDS = frozenset((PayloadKind.DECISION, PayloadKind.ACKNOWLEDGEMENT))
 # How many a reader is handed before it is asked how far it is.
 WATCH_RUN_COUNT = 256
 
@@ -88,6 +90,14 @@ class OperatorDecisions:
     def payloads(self) -> list[bytes]:
         """Return everything kept."""
         return self._payloads
+
+    def copy(self) -> "OperatorDecisions":
+        """Return the same once more, for another thread; nobody listens to it."""
+        other = OperatorDecisions(self.operator)
+        other.last_position, other.assigned_position = self.last_position, self.last_position
+        other.is_acknowledged = self.is_acknowledged.copy()
+        other._payloads, other._keys = self._payloads.copy(), self._keys.copy()
+        return other
 
 
 class DecisionBoard:
@@ -193,20 +203,39 @@ class DecisionBoard:
     def replay(self, frame: Frame, body: bytes) -> None:
         """Take the decisions and acknowledgements of a frame of the journal."""
         kinds = {number: route.kind for number, route in frame.routes.items()}
-        if not {PayloadKind.DECISION, PayloadKind.ACKNOWLEDGEMENT}.intersection(kinds.values()):
+        if not BOARD_KINDS.intersection(kinds.values()):
             return
         places = zip(
             frame.route.tolist(), frame.offset.tolist(), frame.length.tolist(), strict=True
         )
         for number, offset, length in places:
-            payload = body[offset : offset + length]
-            if kinds[number] == PayloadKind.DECISION:
-                decision = Decision.FromString(payload)
-                self.of(decision.operator).add(decision, payload)
-            elif kinds[number] == PayloadKind.ACKNOWLEDGEMENT:
-                request = AcknowledgeRequest.FromString(payload)
-                if request.operator in self._operators:
-                    self.of(request.operator).acknowledge(request.decision_keys)
+            if kinds[number] in BOARD_KINDS:
+                self.take(kinds[number], body[offset : offset + length])
+
+    def take(self, kind: int, payload: bytes) -> None:
+        """Take a payload of the journal that is one of BOARD_KINDS."""
+        if kind == PayloadKind.DECISION:
+            decision = Decision.FromString(payload)
+            self.of(decision.operator).add(decision, payload)
+            return
+        request = AcknowledgeRequest.FromString(payload)
+        if request.operator in self._operators:
+            self.of(request.operator).acknowledge(request.decision_keys)
+
+    def copy(self) -> "DecisionBoard":
+        """Return what is kept once more, for another thread."""
+        other = DecisionBoard()
+        other._operators = {operator: board.copy() for operator, board in self._operators.items()}
+        return other
+
+    @property
+    def size_bytes(self) -> int:
+        """About how many bytes `export` returns."""
+        return sum(
+            len(payload) + len(key) + 16
+            for board in self._operators.values()
+            for payload, key in zip(board.payloads(), board.is_acknowledged, strict=False)
+        )
 
     def export(self) -> bytes:
         """Return everything kept as the body of a frame that `replay` takes."""

@@ -1,7 +1,6 @@
 """Everything that takes telemetry in, opened in order and closed in reverse: journal, intake, board, MQTT, gRPC, broker."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,14 +18,13 @@ from phusong.collector.decisions import DecisionBoard
 from phusong.collector.intake import Intake, wall_clock_ms
 from phusong.collector.journal.writer import JournalWriter
 from phusong.collector.local_door import LocalDoor
-from phusong.collector.memory import recover, save_memory
+from phusong.collector.memory import recover
+from phusong.collector.memory_cache import MemoryCache
 from phusong.collector.mqtt.endpoint import MqttEndpoint
 from phusong.collector.rpc.server import GrpcServer
 from phusong.collector.signing import Signing, signing
 from phusong.collector.space import RESERVE_BYTES, Space
 from phusong.collector.warming import warm_kernels
-
-log = logging.getLogger(__name__)
 
 JOURNAL_FOLDER = "journal"
 # What NTP corrects while nobody looks; `kernels.clock` allows a device as much.
@@ -61,15 +59,12 @@ async def open_intake(
         assert memory.sequence == writer.sequence, "nobody else writes"
         async with (
             signing(data, writer, clock_ms) as known,
-            Intake(writer, memory.judge, clock_ms, reserve_bytes) as intake,
+            Intake(
+                writer, memory.judge, MemoryCache(writer, memory), clock_ms, reserve_bytes
+            ) as intake,
         ):
             memory.board.attach(intake)
             yield OpenIntake(writer, intake, memory.board, known)
-        if not writer.is_failed:
-            try:
-                save_memory(writer, memory.judge, memory.board)
-            except OSError as error:  # it only saves time
-                log.warning("the collector's memory was not written: %s", error)
 
 
 def _check_clock(writer: JournalWriter, now_ms: int) -> None:

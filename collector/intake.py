@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from phusong.collector.committer import Committer, Completions
 from phusong.collector.counts import Counters, IntakeCounts
@@ -16,6 +16,9 @@ from phusong.collector.routes import RouteTable, TooManyRoutes
 from phusong.collector.space import RESERVE_BYTES, Space, SpaceWatch
 from phusong.kernels.frame import Route, Transport
 from phusong.v1.ingest_pb2 import Receipt
+
+if TYPE_CHECKING:  # it leads to the board, which leads here
+    from phusong.collector.memory_cache import MemoryCache
 
 # What may wait for a commit: a third of a second of a good disk. Doors that watch `is_full` stop reading then, so
 # each connection may bring one more chunk; a caller of `submit` is told to come back.
@@ -55,6 +58,7 @@ class Intake:
         self,
         writer: JournalWriter,
         judge: Judge,
+        cache: "MemoryCache",
         clock_ms: Callable[[], int] = wall_clock_ms,
         reserve_bytes: int = RESERVE_BYTES,
     ) -> None:
@@ -64,7 +68,7 @@ class Intake:
         self._counters = Counters(self.table)
         watch = SpaceWatch(writer.folder, reserve_bytes)
         self._committer = Committer(
-            writer, judge, self._counters, clock_ms, self._tell, watch=watch
+            writer, judge, self._counters, clock_ms, self._tell, watch=watch, cache=cache
         )
         self._is_ending = False
         self._queue_bytes = 0

@@ -2,9 +2,9 @@
 
 import io
 import json
-import os
+from itertools import chain as chained
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.journal.closing import closing_memory, closing_of
 from phusong.collector.journal.reader import chain_at, first_sequence, read_frames
-from phusong.collector.journal.segment import FILE_MODE, JournalDamaged, segment_paths
-from phusong.collector.journal.writer import JournalWriter
+from phusong.collector.journal.segment import JournalDamaged, segment_paths
 from phusong.collector.judge import Judge
 from phusong.collector.routes import RouteTable
-from phusong.kernels.checked import with_digest, without_digest
+from phusong.kernels.checked import without_digest
 from phusong.kernels.frame import decode_frame
 from phusong.kernels.registers import SourceRegister, read_sources
 from phusong.kernels.unnumbered import UnnumberedRows
@@ -25,6 +24,8 @@ from phusong.kernels.windows import SequenceWindows
 CACHE_NAME = "collector-memory.cache"
 # A file of another version is not read; the journal is.
 CACHE_VERSION = 6
+# Of identities: about 5 ms of a thread that lets no other run.
+JSON_PIECE_COUNT = 8192
 
 Arrays = dict[str, NDArray[np.int64]]
 
@@ -35,6 +36,25 @@ class Memory(NamedTuple):
     judge: Judge
     board: DecisionBoard
     sequence: int
+    replayed_bytes: int = 0  # of the frames it had to be made from, the cache aside
+
+
+class MemoryCopy(NamedTuple):
+    """A memory as it was after one frame, which whoever goes on remembering does not change any more."""
+
+    sequence: int
+    chain: bytes
+    states: dict[str, NDArray[np.int64]]
+    identities: list[tuple[str, str]]
+    register: bytes | None
+    board: DecisionBoard
+
+    @property
+    def size_bytes(self) -> int:
+        """About how large a file it makes."""
+        names = sum(map(len, chained.from_iterable(self.identities))) + 8 * len(self.identities)
+        states = sum(array.nbytes for array in self.states.values())
+        return states + names + len(self.register or b"") + self.board.size_bytes
 
 
 def recover(folder: Path, until_sequence: int | None = None) -> Memory:
@@ -45,7 +65,7 @@ def recover(folder: Path, until_sequence: int | None = None) -> Memory:
     memory = _from_cache(folder) if until_sequence is None else None
     if memory is None:
         memory = _before_first_frame(folder)
-    sequence = memory.sequence
+    sequence, replayed_bytes = memory.sequence, 0
     for stored in read_frames(folder, sequence):
         if until_sequence is not None and stored.sequence > until_sequence:
             break
@@ -53,37 +73,54 @@ def recover(folder: Path, until_sequence: int | None = None) -> Memory:
         memory.judge.replay(frame, stored.body, stored.received_time_ms)
         memory.board.replay(frame, stored.body)
         sequence = stored.sequence
-    return memory._replace(sequence=sequence)
+        replayed_bytes += len(stored.body)
+    return memory._replace(sequence=sequence, replayed_bytes=replayed_bytes)
 
 
-def save_memory(writer: JournalWriter, judge: Judge, board: DecisionBoard) -> None:
-    """Write the cache for the writer's position, whole or not at all. The intake must be closed."""
-    content = encode_memory(Memory(judge, board, writer.sequence), writer.chain)
-    draft = writer.folder / f"{CACHE_NAME}.draft"
-    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(with_digest(content))
-    draft.replace(writer.folder / CACHE_NAME)
+def copied(memory: Memory, chain: bytes) -> MemoryCopy:
+    """Return a copy of what is remembered after the frame with this chain, on the thread that remembers."""
+    judge = memory.judge
+    register = judge.table.register
+    return MemoryCopy(
+        memory.sequence,
+        chain,
+        {
+            f"{part}_{name}": array
+            for part, state in (("windows", judge.windows), ("unnumbered", judge.unnumbered))
+            for name, array in state.export().items()
+        },
+        judge.table.identities.copy(),
+        None if register is None else register.content,
+        memory.board.copy(),
+    )
 
 
 def encode_memory(memory: Memory, chain: bytes) -> bytes:
     """Return what is remembered after the frame with this chain."""
-    judge = memory.judge
-    arrays: dict[str, NDArray[np.int64] | NDArray[np.uint8]] = {
-        f"{part}_{name}": array
-        for part, state in (("windows", judge.windows), ("unnumbered", judge.unnumbered))
-        for name, array in state.export().items()
-    }
-    arrays["position"] = np.array([CACHE_VERSION, memory.sequence], np.int64)
-    arrays["chain"] = _as_bytes(chain)
-    arrays["identities"] = _as_bytes(json.dumps(judge.table.identities).encode())
-    register = judge.table.register
-    if register is not None:
-        arrays["register"] = _as_bytes(register.content)
-    arrays["board"] = _as_bytes(memory.board.export())
     content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
+    write_memory(content, copied(memory, chain))
     return content.getvalue()
+
+
+def write_memory(file: IO[bytes], copy: MemoryCopy) -> None:
+    """Write what is remembered where `file` stands. Raises OSError."""
+    arrays: dict[str, NDArray[np.int64] | NDArray[np.uint8]] = {**copy.states}
+    arrays["position"] = np.array([CACHE_VERSION, copy.sequence], np.int64)
+    arrays["chain"] = _as_bytes(copy.chain)
+    arrays["identities"] = _as_bytes(_encoded(copy.identities))
+    if copy.register is not None:
+        arrays["register"] = _as_bytes(copy.register)
+    arrays["board"] = _as_bytes(copy.board.export())
+    np.savez(file, allow_pickle=False, **arrays)
+
+
+def _encoded(identities: list[tuple[str, str]]) -> bytes:
+    """Return identities as JSON, made in pieces: no other thread runs while one is made."""
+    pieces = (
+        json.dumps(identities[first : first + JSON_PIECE_COUNT])[1:-1]
+        for first in range(0, len(identities), JSON_PIECE_COUNT)
+    )
+    return f"[{', '.join(pieces)}]".encode()
 
 
 def _before_first_frame(folder: Path) -> Memory:

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-# Whatever comes: the log is copied into the segment (32 MiB and the frames since), the state of a million SIMs and what the
-# collector remembers are written beside their old files (100 to 200 MB together), decisions and heads go on for days.
+# Whatever comes: the log is copied into the segment (32 MiB and the frames since), the state of a million SIMs and, at a stop, what
+# the collector remembers are written beside their old files (100 to 300 MB together), decisions and heads go on for days.
 RESERVE_BYTES = 512 << 20
 # Sealing makes a copy of the segment and a compressed one, before the first is deleted; the journal of 1 GiB segments
 # therefore keeps up to 2 GiB more.

@@ -153,6 +153,11 @@ class JournalWriter:
         self.is_failed = True
 
     @property
+    def segment(self) -> int:
+        """The number of the live segment."""
+        return self._meta.segment
+
+    @property
     def segment_bytes(self) -> int:
         """About how large the live segment is."""
         return self._segment_bytes

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from phusong.collector import memory_cache
 from phusong.collector.journal import checkpoint, sealed, segment, writer
 from phusong.collector.journal.writer import JournalWriter
 
@@ -63,6 +64,18 @@ def sync_no_head():
     os.fsync = fsync_no_head
 
 
+def sync_no_memory():
+    """The collector's memory gets its name and neither the file nor the name is on disk."""
+    real = os.fsync
+
+    def fsync_no_memory(descriptor):
+        if not name_of(descriptor).startswith("collector-memory"):
+            real(descriptor)
+
+    os.fsync = fsync_no_memory
+    memory_cache.sync_folder = lambda folder: None
+
+
 def remove_logs_at_once():
     """Sealing removes the log before the segment is gone for good."""
     real = sealed.remove_logs
@@ -83,5 +96,6 @@ BREAKAGES = {
     "renamed-before-synced": rename_before_sync,
     "note-unsynced": sync_no_note,
     "head-unsynced": sync_no_head,
+    "memory-unsynced": sync_no_memory,
     "log-removed-early": remove_logs_at_once,
 }

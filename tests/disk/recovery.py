@@ -14,6 +14,7 @@ from phusong.collector.journal.checkpoint import HeadFile, Signer
 from phusong.collector.journal.notary import Notary
 from phusong.collector.journal.reader import open_any, read_frames
 from phusong.collector.journal.segment import StoredFrame, read_meta, segment_paths
+from phusong.collector.memory import _from_cache, encode_memory, recover
 from phusong.kernels.frame import decode_frame
 from phusong.verifier.audit import audit_journal
 from phusong.verifier.journal import JournalReader
@@ -30,12 +31,17 @@ class Promised:
 
     frame: int
     head: int
+    memory: int
 
     @classmethod
     def at(cls, record: Record, moment: int) -> "Promised":
         said = [mark.text.split() for mark in record.marks if mark.start < moment]
-        numbers = {kind: [int(n) for k, n in said if k == kind] for kind in ("frame", "head")}
-        return cls(max(numbers["frame"], default=0), max(numbers["head"], default=0))
+        return cls(
+            *(
+                max((int(n) for k, n in said if k == kind), default=0)
+                for kind in ("frame", "head", "memory")
+            )
+        )
 
 
 def payloads(frames: list[StoredFrame]) -> list[bytes]:
@@ -81,11 +87,22 @@ async def _go_on(data: Path, written: list[StoredFrame], promised: Promised) -> 
         signer = Signer.of(data, opened.writer.journal)
         head = HeadFile(data).last(signer)
         assert promised.head <= (head.last if head else 0), "a signed head is gone"
+        _check_memory(data / "journal", promised)
         kept = set(payloads(found))
         for payload in _again(written, promised):
             receipt = await opened.intake.submit(ROUTE, payload)
             assert bool(receipt.duplicate_count) == (payload in kept)
     return count
+
+
+def _check_memory(folder: Path, promised: Promised) -> None:
+    """Prove that what was remembered is what the frames say, and is as new as was promised."""
+    remembered = _from_cache(folder)
+    assert promised.memory <= (remembered.sequence if remembered else 0), "the memory is older"
+    if remembered is not None:
+        assert encode_memory(remembered, b"") == encode_memory(
+            recover(folder, remembered.sequence), b""
+        )
 
 
 def _again(written: list[StoredFrame], promised: Promised) -> list[bytes]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from batches import usage_payload
 from disk.breakages import BREAKAGES
 
-from phusong.collector import signing
+from phusong.collector import memory_cache, signing
 from phusong.collector.doors import open_intake
 from phusong.collector.journal import writer as writer_module
 from phusong.collector.journal.checkpoint import HeadFile
@@ -29,6 +29,7 @@ CLOCK_MS = 1_633_064_400_000
 ROUTE = route_of_names("viettel", "pgw-1", Transport.IMPORT)
 SEGMENT_MAX_BYTES = 150_000
 CHECKPOINT_BYTES = 90_000
+MEMORY_AFTER_BYTES = 40_000
 SESSION_COUNT = 3
 NEWLINE = b"\n"
 
@@ -100,6 +101,8 @@ def main():
     marks = os.open(sys.argv[2], os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     writer_module.CHECKPOINT_BYTES = CHECKPOINT_BYTES
     signing.SIGN_EVERY_S = 0.02
+    memory_cache.SAVE_AFTER_BYTES = MEMORY_AFTER_BYTES
+    memory_cache.COPY_SHARE = memory_cache.WRITE_SHARE = 0
     work = Work(data, marks, seed)
     append = HeadFile.append
 
@@ -108,6 +111,13 @@ def main():
         work.say(f"head {note.split(NEWLINE)[1].decode()}")
 
     HeadFile.append = append_and_say
+    write_cache = memory_cache.write_cache
+
+    def write_and_say(folder, copy, room_bytes=None):
+        write_cache(folder, copy, room_bytes)
+        work.say(f"memory {copy.sequence}")
+
+    memory_cache.write_cache = write_and_say
     for name in sys.argv[5:]:
         BREAKAGES[name]()
     for _ in range(SESSION_COUNT):

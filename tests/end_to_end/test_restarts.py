@@ -1,4 +1,6 @@
-"""Lives of a collector and a verifier, ended anyhow, their caches deleted, cut or scribbled on: the same as one life.
+"""Lives of a collector and a verifier, ended anyhow, their caches written at any moment, deleted, cut or scribbled on.
+
+All the same as one life.
 
 Of the collector's memory and the verifier's snapshot nothing may be seen in any answer, whatever becomes of them.
 """
@@ -14,6 +16,7 @@ import numpy as np
 import pytest
 from batches import decision
 
+from phusong.collector import memory_cache
 from phusong.collector.doors import OpenIntake, open_intake
 from phusong.collector.memory import CACHE_NAME, Memory, recover
 from phusong.collector.topics import route_of_names
@@ -39,6 +42,13 @@ MORE_SITES = SITES + "B,b,01,283,viettel,centre,21.5,105.8,300\n"
 # Of the short form: enough lives that every way of ending and of damage comes up.
 HISTORY_COUNT = 8
 CACHES = (Path("journal") / CACHE_NAME, Path("snapshot") / NAME)
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the collector's memory as soon as there is a reason."""
+    for name in ("SAVE_AFTER_BYTES", "COPY_SHARE", "WRITE_SHARE"):
+        monkeypatch.setattr(memory_cache, name, 0)
 
 
 def telemetry(dice: random.Random) -> Batch:
@@ -103,18 +113,26 @@ async def take(opened: OpenIntake, dice: random.Random) -> None:
         await opened.intake.submit(route, payload)
 
 
-async def live(data: Path, after: Path, dice: random.Random) -> None:
-    """Run for a while, and leave what is on disk in `after`: at a clean end, or in the middle of it all."""
+async def live(data: Path, after: Path, dice: random.Random) -> bool:
+    """Run for a while, and leave what is on disk in `after`: at a clean end, or in the middle of it all.
+
+    Return whether it was killed with a memory that was written in this life.
+    """
     is_killed = dice.random() < 0.5
+    was_written = False
     async with open_intake(data, lambda: CLOCK_MS) as opened:
+        cache = opened.intake._committer._cache
+        memory_cache.SAVE_AFTER_BYTES = dice.choice([0, 200, 1000, 5000])
         for _ in range(dice.randrange(1, 25)):
             await take(opened, dice)
             if dice.random() < 0.1:
                 write_snapshot(data, built(data))
         if is_killed:
-            shutil.copytree(data, after)
+            was_written = cache._saved_sequence is not None
+            shutil.copytree(data, after, ignore=shutil.ignore_patterns("*.draft"))
     if not is_killed:
         shutil.copytree(data, after)
+    return was_written
 
 
 def damage(data: Path, dice: random.Random) -> str:
@@ -174,7 +192,7 @@ def check_history(folder: Path, seed: int) -> Counter[str]:
     data = folder / "0"
     data.mkdir(parents=True)
     for life in range(1, dice.randrange(3, 6)):
-        asyncio.run(live(data, folder / str(life), dice))
+        done["written while it ran"] += asyncio.run(live(data, folder / str(life), dice))
         data = folder / str(life)
         done[damage(data, dice)] += 1
 

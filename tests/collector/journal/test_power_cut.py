@@ -99,7 +99,7 @@ def test_the_recorded_work_does_all_that_the_journal_ever_does(worked):
     assert touched(record, ".sqlite", Write) > 20  # the log copied back
     assert touched(record, ".zst", Write) > 0
     assert touched(record, "heads-2021-10-01.notes", Write) > 3
-    assert touched(record, "collector-memory.cache", Write) == 3
+    assert sum(mark.text.startswith("memory ") for mark in record.marks) > 6  # of three sessions
     assert touched(record, "state.snapshot", Write) > 0
     assert "segment-00000001.sqlite" in removed  # sealed
 
