@@ -193,6 +193,16 @@ class Doors:
 
     def not_ready(self) -> str | None:
         """Say why telemetry is not taken by one of the roads, None when it is by all."""
+        return next(filter(None, self.troubles().values()), None)
+
+    def troubles(self) -> dict[str, str | None]:
+        """Return what is wrong with each part, None where nothing is; without a broker there is no such part."""
+        troubles = {"intake": self._intake_trouble(), "journal": self.signing.not_ready()}
+        if self._broker is not None:
+            troubles["broker"] = self._broker.not_ready()
+        return troubles
+
+    def _intake_trouble(self) -> str | None:
         if self._writer.received_time_ms - self._clock_ms() > CLOCK_BEHIND_MAX_MS:
             return "the clock went back: arrivals are counted under a time that has not come yet"
         if self.intake.failure.done():
@@ -201,10 +211,7 @@ class Doors:
             return str(self.intake.space)
         if self.intake.is_full:
             return "the intake is full"
-        reason = self.signing.not_ready()
-        if reason is None and self._broker is not None:
-            reason = self._broker.not_ready()
-        return reason
+        return None
 
     async def failed(self) -> None:
         """Wait for ever, or raise what stopped the intake: the service must end then."""

@@ -6,7 +6,7 @@ No label is ever a SIM, a session, a cell or a site: the number of series does n
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -39,6 +39,7 @@ class Facts(NamedTuple):
     status: VerifierStatus | None
     judged: VerifierStatus | None  # the last status that carried a judgement
     doors: DoorCounts
+    ready: dict[str, bool]  # by part: intake, journal, verifier, and broker where one is read
     broker: BrokerCounts | None = None  # None: no broker is read
     journal: JournalFacts = JournalFacts()
 
@@ -58,6 +59,7 @@ class Exposition(Collector):
         self._source = source
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
+        self._start_families = _start_families()
 
     def describe(self) -> Iterable[Metric]:
         """Name nothing in advance: facts may not be there yet."""
@@ -66,6 +68,7 @@ class Exposition(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every family."""
         facts = self._source.facts()
+        yield from self._start_families
         yield from _service_families(facts)
         yield from door_families(facts.doors)
         yield from journal_families(facts.journal)
@@ -89,12 +92,31 @@ def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, documentation, value=value)
 
 
+def _start_families() -> list[Metric]:
+    """Return when this process started, under the name that Prometheus' own clients use; nothing where there is no /proc.
+
+    The other families of that collector are left out: it lists every open file at each scrape, and 50,000 connections
+    would make that tens of milliseconds in which no door is served.
+    """
+    return [
+        family
+        for family in ProcessCollector(registry=None).collect()
+        if family.name == "process_start_time_seconds"
+    ]
+
+
 def _service_families(facts: Facts) -> Iterator[Metric]:
     build = GaugeMetricFamily(
         "phusong_build_info", "The software that runs; always 1.", labels=["version"]
     )
     build.add_metric([facts.software_version], 1)
     yield build
+    ready = GaugeMetricFamily(
+        "phusong_ready", "1 while this part is ready; /-/ready says why not.", labels=["part"]
+    )
+    for part, is_ready in facts.ready.items():
+        ready.add_metric([part], is_ready)
+    yield ready
     yield _gauge(
         "phusong_journal_sequence", "Sequence of the last frame committed.", facts.journal_sequence
     )

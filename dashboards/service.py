@@ -129,6 +129,7 @@ class Service:
             judged=self.link.judged,
             doors=self._doors.doorkeeper.counts,
             broker=self._doors.broker_counts,
+            ready={part: trouble is None for part, trouble in self._troubles().items()},
             journal=JournalFacts(
                 self._doors.space,
                 self._doors.signing.signed_age_s,
@@ -163,8 +164,13 @@ class Service:
 
     def not_ready(self) -> str | None:
         """Say why telemetry is not taken or not judged, None when it is."""
+        return next(filter(None, self._troubles().values()), None)
+
+    def _troubles(self) -> dict[str, str | None]:
+        """Return what is wrong with each part, None where nothing is."""
         assert self._doors is not None
-        return self._doors.not_ready() or self.link.not_ready() or self.verifier_lag().not_ready()
+        verifier_trouble = self.link.not_ready() or self.verifier_lag().not_ready()
+        return {**self._doors.troubles(), "verifier": verifier_trouble}
 
     def verifier_lag(self) -> VerifierLag:
         """Return how far the verifier is behind the journal."""

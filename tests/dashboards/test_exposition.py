@@ -45,7 +45,9 @@ def facts() -> Facts:
         refused_subscription_count=0,
     )
     doors = DoorCounts({("mqtt", "no_credential"): 2}, {"grpc": 1})
-    return Facts("0.1.0", 9, 4096, 3, intake, 1, VerifierLag(2, 3.0), status, status, doors, broker)
+    ready = {"intake": True, "verifier": False}
+    lag = VerifierLag(2, 3.0)
+    return Facts("0.1.0", 9, 4096, 3, intake, 1, lag, status, status, doors, ready, broker)
 
 
 class Fixed:
@@ -66,7 +68,9 @@ def test_the_documentation_names_every_metric_and_label_and_no_other() -> None:
     page = (ROOT / "docs" / "metrics.md").read_text()
     documented = {
         name: frozenset(re.findall(r"`(\w+)`", labels))
-        for name, labels in re.findall(r"^\| `(phusong_\w+)` \|([^|]*)\|", page, re.MULTILINE)
+        for name, labels in re.findall(
+            r"^\| `((?:phusong|process)_\w+)` \|([^|]*)\|", page, re.MULTILINE
+        )
     }
     shown = {}
     for name, samples in exposed().items():
@@ -83,6 +87,13 @@ def test_lag_is_what_was_committed_and_not_judged() -> None:
 
     assert found["phusong_verifier_lag_frames"] == {frozenset(): 2}
     assert found["phusong_verifier_lag_seconds"] == {frozenset(): 3}
+
+
+def test_each_part_says_whether_it_is_ready() -> None:
+    body, _ = Exposition(Fixed()).render("text/plain")
+
+    assert b'phusong_ready{part="intake"} 1.0' in body
+    assert b'phusong_ready{part="verifier"} 0.0' in body
 
 
 def test_lag_is_shown_while_the_verifier_has_not_reported_yet() -> None:
