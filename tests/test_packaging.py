@@ -15,6 +15,8 @@ DATA_FILES = {
     "phusong/v1/py.typed",
     "phusong/verifier/coverage/plan3667-mobile-internet.toml",
     "phusong/dashboards/demo/provinces.csv",
+    "phusong/dashboards/prometheus/phusong.rules.yml",
+    "phusong/dashboards/prometheus/prometheus-tls.yml",
 }
 
 pytestmark = pytest.mark.slow

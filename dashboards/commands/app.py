@@ -37,6 +37,7 @@ COMMANDS = {
         "Look into the journal, mend and prune it: stat, quarantine, restore, prune.",
     ),
     "audit": ("audit", "app", "Prove the journal and the figures made from it: verify."),
+    "export": ("export", "app", "Write files for programs that watch the service: rules."),
     "pseudonymize": (
         "pseudonymize",
         "pseudonymize",
