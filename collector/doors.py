@@ -220,4 +220,5 @@ class Doors:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if not self.intake.failure.done():
                 self._broker.task.result()  # our own bug
-        await self.intake.failure
+        # Who stops waiting must not cancel the intake's own: the intake would not end as it should.
+        await asyncio.shield(self.intake.failure)

@@ -130,10 +130,16 @@ def quarantine(
         fail(f"--reason: {reason!r} is none of {', '.join(Reject.__members__)}", USAGE)
     total: Counter[str] = Counter()
     shown: list[dict[str, Any]] = []
-    for entry in quarantined(data):
-        total[entry["reason"]] += 1
-        if (reason is None or entry["reason"] == reason) and (not limit or len(shown) < limit):
-            shown.append(entry)
+    try:
+        for entry in quarantined(data):
+            total[entry["reason"]] += 1
+            if (reason is None or entry["reason"] == reason) and (not limit or len(shown) < limit):
+                shown.append(entry)
+    except JournalDamaged as damage:
+        fail(
+            f"the journal is damaged at {damage}. `phusong journal stat` says what to put back.",
+            FAILED,
+        )
     if output is Format.JSON:
         document = {"by_reason": dict(sorted(total.items())), "entries": shown}
         json.dump(document, sys.stdout, ensure_ascii=False, indent=1)

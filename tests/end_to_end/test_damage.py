@@ -9,6 +9,7 @@ import grpc
 import pytest
 from journals import segmented_journal
 
+from phusong.collector.memory import CACHE_NAME
 from phusong.v1.ingest_pb2_grpc import IngestStub
 from phusong.v1.telemetry_pb2 import Batch, UsageReading
 from running import Served, phusong, serving
@@ -41,6 +42,7 @@ def test_new_data_is_taken_beside_a_hole_and_no_figure_is_made_over_it(
     data: Path, has_snapshot: bool
 ) -> None:
     segmented_journal(data, 3)
+    (data / "journal" / CACHE_NAME).unlink()  # what counts is what the service leaves behind
     with serving(data) as served:
         assert served.stop() == 0
     if not has_snapshot:
@@ -63,6 +65,9 @@ def test_new_data_is_taken_beside_a_hole_and_no_figure_is_made_over_it(
     quota = phusong("quota", "--data", data, "--day", "2021-10-01", status=0 if has_snapshot else 1)
     if not has_snapshot:
         assert "damaged at segment-00000001.sqlite.zst" in quota.err
+    quarantine = phusong("journal", "quarantine", "--data", data, status=1)
+    assert "damaged at segment-00000001.sqlite.zst" in quarantine.err
+    assert "Traceback" not in quarantine.err
 
     phusong("journal", "isolate", "1", "--data", data)
     assert "isolated on" in phusong("journal", "stat", "--data", data, status=1).err
