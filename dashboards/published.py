@@ -1,6 +1,7 @@
 """A published report against the same report recomputed, field by field."""
 
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from typing import Any
 
 from phusong.dashboards.commands.coverage import coverage_document
@@ -92,7 +93,8 @@ def _compare(published: Any, recomputed: Any, path: str = "") -> Iterator[str]:
                     ours, theirs = _by_key(ours, ROW_KEYS[name]), _by_key(theirs, ROW_KEYS[name])
                 yield from _compare(theirs, ours, where)
     elif _plain(published) != _plain(recomputed):
-        yield f"{path}: published {published!r}, recomputed {recomputed!r}"
+        ours = str(recomputed) if isinstance(recomputed, StrEnum) else recomputed
+        yield f"{path}: published {published!r}, recomputed {ours!r}"
 
 
 def _by_key(rows: list[Any], keys: tuple[str, ...]) -> Document:

@@ -156,7 +156,7 @@ def _error_text(error: ErrorDetails, origin: dict[str, str]) -> str:
     """Return what is wrong with one value: its key, where it came from, what was found, what was expected."""
     name = ".".join(map(str, error["loc"]))
     if not name:  # values that do not go together
-        return error["msg"]
+        return error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
         return f"{name}: {error['msg']}"
     place = f"{name} ({origin[name]})" if name in origin else name

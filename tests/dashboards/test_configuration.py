@@ -82,6 +82,14 @@ def test_every_error_names_its_key_and_where_it_came_from(file, text, expected):
     assert expected.replace("FILE", str(file)) in "\n".join(errors)
 
 
+def test_what_does_not_go_together_is_said_in_our_own_words_alone(file):
+    file.write_text('host = "0.0.0.0"\n')
+
+    (error,) = read_configuration(file, {})
+
+    assert error.startswith("host 0.0.0.0 can be reached from other machines")
+
+
 def test_a_variable_beside_a_table_that_is_none_is_an_error_and_no_crash(file, monkeypatch):
     file.write_text('broker = "b"\n')
     monkeypatch.setenv("PHUSONG_BROKER_PORT", "1")

@@ -71,6 +71,17 @@ def test_a_report_that_was_made_prettier_is_found_out(filled: Path) -> None:
     assert "sims.77.used_bytes: published 3900000000, recomputed 4500000000" in ran.out
 
 
+def test_a_verdict_that_was_changed_is_shown_as_reports_write_it(filled: Path) -> None:
+    path = report(filled, "coverage", "coverage")
+    document = json.loads(path.read_text())
+    document["sites"][0]["verdict"] = "COVERED"
+    path.write_text(json.dumps(document))
+
+    ran = phusong("audit", "verify", filled, "--report", path, status=3)
+
+    assert "verdict: published 'COVERED', recomputed 'UNTESTED'" in ran.out
+
+
 def test_a_changed_frame_is_named_and_no_figure_is_made_of_it(filled: Path) -> None:
     database = sqlite3.connect(filled / "journal" / "segment-00000001.sqlite")
     database.execute("UPDATE frame SET received_time_ms = received_time_ms - 1 WHERE sequence = 2")
