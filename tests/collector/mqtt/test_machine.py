@@ -4,6 +4,7 @@ The model is two counters: what was sent, and what was acknowledged.
 """
 
 import asyncio
+import itertools
 import os
 import random
 import shutil
@@ -90,6 +91,7 @@ class Machine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="phusong-machine-"))
         self.life = 0
         self.senders = []
+        self.names = itertools.count()
         self.sent = Counter()
         self.acknowledged = Counter()
         self.doors = None
@@ -116,7 +118,8 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def connect(self):
         async def connected():
-            name = f"peer {self.life} {len(self.senders)}"
+            # Never a name that is in use: that would end the other's session.
+            name = f"peer {next(self.names)}"
             return Sender(await Peer.connected(self.doors.mqtt_port, name))
 
         self.senders.append(self.runner.run(connected()))
