@@ -115,6 +115,16 @@ class Doorkeeper:
             self.deny(door, guest, shown.peer_address)
         return guest
 
+    def suspect(self, token: str, *, may_show_certificate: bool) -> Denial | None:
+        """Return why a caller cannot come in whatever else it shows, by its token alone; None where `admit` decides."""
+        if token:
+            register = self._table.register
+            is_known = register is not None and register.of_token(token) is not None
+            return None if is_known else Denial.WRONG_CREDENTIAL
+        if self.is_loopback_open or may_show_certificate:
+            return None
+        return Denial.NO_CREDENTIAL
+
     def deny(self, door: str, reason: str, peer_address: str) -> None:
         """Count and log that a client was not let in."""
         self.denied[door, reason] += 1

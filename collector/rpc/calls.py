@@ -6,7 +6,12 @@ from typing import Protocol, TypeVar
 from urllib.parse import unquote
 
 import numpy as np
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError, Message
+from google.rpc.code_pb2 import RESOURCE_EXHAUSTED
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 
 from phusong.collector.admission.doorkeeper import Shown
 from phusong.collector.topics import route_of_names
@@ -36,16 +41,22 @@ class Call(Protocol):
 
 def shown(call: Call) -> Shown:
     """Return what a caller shows of itself."""
-    token = ""
-    for key, value in call.invocation_metadata() or ():
-        scheme, _, rest = value.partition(" ") if key == "authorization" else ("", "", "")
-        if scheme.lower() == "bearer":
-            token = rest.strip()
+    token = token_in(call.invocation_metadata())
     certificate = b""
     if not token:
         for pem in call.auth_context().get(CERTIFICATE, ()):
             certificate = ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))
     return Shown(peer_address(call.peer()), token, certificate=certificate)
+
+
+def token_in(metadata: Iterable[tuple[str, str]] | None) -> str:
+    """Return the bearer token in a call's metadata, "" when there is none."""
+    token = ""
+    for key, value in metadata or ():
+        scheme, _, rest = value.partition(" ") if key == "authorization" else ("", "", "")
+        if scheme.lower() == "bearer":
+            token = rest.strip()
+    return token
 
 
 def peer_address(peer: str) -> str:
@@ -76,6 +87,16 @@ def parsed(request: Request, message: bytes) -> Request:
     except DecodeError:
         request.Clear()
     return request
+
+
+def retry_metadata(message: str, retry_ms: int) -> tuple[tuple[str, bytes], ...]:
+    """Return what google.rpc adds to RESOURCE_EXHAUSTED: when to come again."""
+    delay = Duration()
+    delay.FromMilliseconds(retry_ms)
+    detail = AnyMessage()
+    detail.Pack(RetryInfo(retry_delay=delay))
+    status = Status(code=RESOURCE_EXHAUSTED, message=message, details=[detail])
+    return (("grpc-status-details-bin", status.SerializeToString()),)
 
 
 def _refusal_of(payload: bytes) -> int:

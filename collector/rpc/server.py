@@ -3,14 +3,10 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, NoReturn, Self
 
 import grpc
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.duration_pb2 import Duration
-from google.rpc.code_pb2 import RESOURCE_EXHAUSTED
-from google.rpc.error_details_pb2 import RetryInfo
-from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -26,7 +22,13 @@ from phusong.collector.decisions import DecisionBoard, DecisionsForgotten
 from phusong.collector.intake import NO_ROOM_RETRY_MS, RETRY_MS, Intake, Overloaded
 from phusong.collector.journal.writer import JournalFailed
 from phusong.collector.routes import TooManyRoutes
-from phusong.collector.rpc.calls import parsed, route_of_payload, shown
+from phusong.collector.rpc.calls import (
+    parsed,
+    retry_metadata,
+    route_of_payload,
+    shown,
+    token_in,
+)
 from phusong.kernels.frame import Transport
 from phusong.kernels.route_names import is_slug
 from phusong.kernels.wire.decode import PAYLOAD_MAX_BYTES
@@ -43,8 +45,14 @@ MESSAGE_MAX_BYTES = 4 * PAYLOAD_MAX_BYTES
 # Calls of one connection that may be under way, watches included; the client holds the others back, as HTTP/2 says. A call
 # waits for its commit with its payload in memory, so this bounds what one connection can make us hold.
 CALL_COUNT_MAX = 128
-# Of all connections. Past it calls are refused at once (RESOURCE_EXHAUSTED, by the library and so without a delay).
+# Of all connections. Past it calls are refused at once (RESOURCE_EXHAUSTED, by the library and so without a delay). The
+# library counts a call before it knows who calls, so whoever may not come in is sent away before its message is read.
 ALL_CALLS_COUNT_MAX = 8192
+# Questions that anybody may ask, health and reflection: so many at a time, each for so long as a hello may take.
+QUESTION_COUNT_MAX = 64
+HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+HEALTH_WATCH = "/grpc.health.v1.Health/Watch"
+REFLECTION_START = "/grpc.reflection."
 OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_MAX_BYTES),
     ("grpc.so_reuseport", 0),
@@ -99,7 +107,10 @@ class GrpcServer:
 
     async def __aenter__(self) -> Self:
         """Listen. Raises OSError when the port is taken."""
+        may_show_certificate = self._tls is not None and self._tls.demand("grpc") is not Demand.NONE
+        gate = _Gate(self._doorkeeper, may_show_certificate=may_show_certificate)
         self._server = grpc.aio.server(
+            interceptors=(gate,),
             maximum_concurrent_rpcs=ALL_CALLS_COUNT_MAX,
             options=(*OPTIONS, ("grpc.server_handshake_timeout_ms", self._hello_timeout_ms())),
         )
@@ -288,6 +299,65 @@ class GrpcServer:
             task.add_done_callback(self._tasks.discard)
 
 
+class _Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc.aio ships no types
+    """Sends away who cannot come in before a message is waited for: who withholds it would hold a call for ever."""
+
+    def __init__(self, doorkeeper: Doorkeeper, *, may_show_certificate: bool) -> None:
+        self._doorkeeper = doorkeeper
+        self._may_show_certificate = may_show_certificate
+        self._question_count = 0
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        method = details.method
+        if method == HEALTH_WATCH:
+            words = "ask Check, or GET /-/ready: a watch would hold a call for ever"
+            return _refusal(grpc.StatusCode.UNIMPLEMENTED, words)
+        if method.startswith((f"/{INGEST}/", f"/{ENFORCEMENT}/")):
+            denial = self._doorkeeper.suspect(
+                token_in(details.invocation_metadata),
+                may_show_certificate=self._may_show_certificate,
+            )
+            if denial is not None:
+                self._doorkeeper.deny("grpc", denial, "an address that gRPC does not tell yet")
+                return _refusal(grpc.StatusCode.UNAUTHENTICATED, denial_text("grpc", denial))
+        handler = await continuation(details)
+        if method == HEALTH_CHECK or (handler and method.startswith(REFLECTION_START)):
+            return grpc.stream_stream_rpc_method_handler(partial(self._question, handler))
+        return handler
+
+    async def _question(
+        self, handler: Any, messages: AsyncIterator[bytes], context: Context
+    ) -> AsyncIterator[bytes]:
+        """Answer what anybody may ask, within bounds."""
+        if self._question_count >= QUESTION_COUNT_MAX:
+            words = "too many ask for health or reflection"
+            await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, words)
+        self._question_count += 1
+        requests = (handler.request_deserializer(message) async for message in messages)
+        try:
+            async with asyncio.timeout(self._doorkeeper.limits.hello_timeout_s):
+                if handler.stream_stream is not None:
+                    async for answer in handler.stream_stream(requests, context):
+                        yield handler.response_serializer(answer)
+                    return
+                async for request in requests:
+                    yield handler.response_serializer(await handler.unary_unary(request, context))
+                    return
+        except TimeoutError:
+            await _abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the question did not come")
+        finally:
+            self._question_count -= 1
+
+
+def _refusal(code: Any, words: str) -> Any:
+    """Return a handler that ends a call of any kind without reading from it."""
+
+    async def refuse(_: AsyncIterator[bytes], context: Context) -> None:
+        await _abort(context, code, words)
+
+    return grpc.stream_stream_rpc_method_handler(refuse)
+
+
 def _credentials(tls: Tls) -> Any:
     """Return gRPC's credentials, which ask at every handshake whether there is another certificate."""
     given = tls.pems
@@ -314,16 +384,10 @@ async def _abort(context: Context, code: Any, message: str) -> NoReturn:
 
 async def _abort_overloaded(context: Context, overloaded: Overloaded) -> NoReturn:
     """End a call as google.rpc says: not taken, and when to come again."""
-    detail = AnyMessage()
-    delay = Duration()
-    delay.FromMilliseconds(overloaded.retry_ms)
-    detail.Pack(RetryInfo(retry_delay=delay))
-    message = str(overloaded)
-    status = Status(code=RESOURCE_EXHAUSTED, message=message, details=[detail])
     await context.abort(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
-        message,
-        trailing_metadata=(("grpc-status-details-bin", status.SerializeToString()),),
+        str(overloaded),
+        trailing_metadata=retry_metadata(str(overloaded), overloaded.retry_ms),
     )
     raise AssertionError("abort raises")
 

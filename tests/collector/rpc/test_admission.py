@@ -13,6 +13,9 @@ from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from phusong.collector.admission.limits import DEFAULT_LIMITS
+from phusong.collector.doors import DoorOptions, Doors
+from phusong.collector.rpc.server import QUESTION_COUNT_MAX
 from phusong.v1.enforcement_pb2 import AcknowledgeRequest, WatchRequest
 from phusong.v1.enforcement_pb2_grpc import EnforcementStub
 from phusong.v1.ingest_pb2_grpc import IngestStub
@@ -163,3 +166,50 @@ async def test_a_source_has_so_many_watches_and_streams_and_no_more(guarded_door
         assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
     watch.cancel()
+
+
+def held_call(channel, method, **fields):
+    """Begin a call and never send its message."""
+    return channel.stream_unary(method)(**fields)
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["/phusong.v1.Ingest/Export", "/phusong.v1.Enforcement/Watch", "/grpc.health.v1.Health/Watch"],
+)
+async def test_who_may_not_come_in_holds_no_call(monkeypatch, tmp_path, method):
+    """Calls are counted before anybody knows whose they are; those of strangers must end at once."""
+    monkeypatch.setattr("phusong.collector.rpc.server.ALL_CALLS_COUNT_MAX", 4)
+    async with Doors(DoorOptions(tmp_path)) as doors:
+        await register(doors)
+        address = f"127.0.0.1:{doors.grpc_port}"
+        async with grpc.aio.insecure_channel(address) as channel:
+            held = [held_call(channel, method) for _ in range(8)]
+            codes = {await call.code() for call in held}
+
+            receipt = await IngestStub(channel).Export(
+                usage_batch(1, source="oss", operator="mobifone"), metadata=METADATA
+            )
+
+    assert codes <= {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED}
+    assert receipt.accepted_count == 1
+
+
+async def test_a_question_that_does_not_come_is_not_waited_for(tmp_path):
+    limits = replace(DEFAULT_LIMITS, hello_timeout_s=0.3)
+    async with (
+        Doors(DoorOptions(tmp_path, limits=limits)) as doors,
+        grpc.aio.insecure_channel(f"127.0.0.1:{doors.grpc_port}") as channel,
+    ):
+        held = [held_call(channel, "/grpc.health.v1.Health/Check") for _ in range(100)]
+        codes = [await call.code() for call in held]
+
+        health = health_pb2_grpc.HealthStub(channel)
+        answer = await health.Check(health_pb2.HealthCheckRequest(service="phusong.v1.Ingest"))
+
+    assert set(codes) == {
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+    assert codes.count(grpc.StatusCode.DEADLINE_EXCEEDED) == QUESTION_COUNT_MAX
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
