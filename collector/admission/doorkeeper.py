@@ -187,12 +187,13 @@ class Doorkeeper:
         digest = hashlib.sha256(proof).digest()
         return Guest(grant.principal, grant.operator, digest, shown.peer_address)
 
-    def _hear(self, register: SourceRegister | None) -> None:
+    def _hear(self, _: SourceRegister | None) -> None:
         """Hear of a new register, on the committer's thread."""
-        self._loop.call_soon_threadsafe(self._send_away, register)
+        self._loop.call_soon_threadsafe(self._send_away)
 
-    def _send_away(self, register: SourceRegister | None) -> None:
+    def _send_away(self) -> None:
         """End the visits of those whose credential is gone, and close the accounts of sources that are."""
+        register = self._table.register  # there may be a newer one than the one that was heard of
         for principal, visits in tuple(self._visits.items()):
             grant = None if register is None else register.of_principal(principal)
             for on_revoked, guest in tuple(visits.items()):

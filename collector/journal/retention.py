@@ -19,7 +19,6 @@ from phusong.collector.journal.absence import PRUNED, encode_absence
 from phusong.collector.journal.checkpoint import (
     CHECKPOINT_FOLDER,
     KEY_FOLDER,
-    HeadFile,
     Signer,
     write_file,
 )
@@ -131,7 +130,6 @@ def prune(
     head_note = signer.sign(head)
     notes = encode_closing_file(head_note, signer.sign_text(encode_closing(closing)))
     write_file(path, notes)
-    HeadFile(data).append(head_note, time[: len("2021-10-01")])
     for candidate in candidates:
         segment = candidate.head.segment
         record = absence_record(
