@@ -47,6 +47,7 @@ class Kept(NamedTuple):
 
     segment: int
     reason: str
+    is_young: bool  # it only has to grow older; else somebody has to do something
 
 
 def export_checkpoints(data: Path, target: Path, public: PublicKey, time: str) -> dict[str, str]:
@@ -89,6 +90,7 @@ def prunable(
         segment = segment_number(path)
         head = sealed_head(folder, segment, public)
         reason = None
+        is_young = path.suffix != ".zst" or (head is not None and head.time >= before_time)
         if path.suffix != ".zst":
             reason = "it is not sealed yet"
         elif head is None:
@@ -102,7 +104,7 @@ def prunable(
         elif candidates and head.first != candidates[-1].head.last + 1:
             reason = f"segment {segment - 1} is missing before it"
         if reason is not None or head is None:
-            return candidates, Kept(segment, reason or "")
+            return candidates, Kept(segment, reason or "", is_young)
         candidates.append(Candidate(head, path.stat().st_size))
     return candidates, None
 

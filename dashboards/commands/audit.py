@@ -21,6 +21,7 @@ from phusong.dashboards.commands.options import (
     open_data,
     time_ms,
 )
+from phusong.dashboards.commands.segments import damage_in
 from phusong.dashboards.published import NoReport, report_differences
 from phusong.kernels.frame import FrameDamaged
 from phusong.kernels.jit import CACHE_FOLDER, is_compiled
@@ -103,6 +104,7 @@ def verify(
         if report is not None and published is not None:
             _check_report(data, report, published)
     except (JournalDamaged, FrameDamaged, sqlite3.Error, OSError) as error:
+        _tell_segments(data)
         fail(f"damaged: {error}", FAILED)
     except HistoryGone as gone:
         fail(f"{gone}.", FAILED)
@@ -142,6 +144,7 @@ def _tell(audit: Audit, data: Path, *, is_own_key: bool) -> None:
     if audit.damage:
         for line in audit.damage:
             typer.echo(f"damaged: {line}")
+        _tell_segments(data)
         fail(
             f"{data}: the journal is not the one that was signed ({len(audit.damage)} found). Nothing was"
             " changed; no figure was recomputed. Compare with a copy.",
@@ -211,6 +214,17 @@ def _check_report(data: Path, path: Path, published: dict[str, Any]) -> None:
             NON_COMPLIANT,
         )
     typer.echo(f"report: {path} equals the one recomputed, field by field")
+
+
+def _tell_segments(data: Path) -> None:
+    """Name the sealed segments that are not what was sealed, and what to do: the chain breaks only behind them."""
+    damaged = damage_in(data)
+    for found in damaged:
+        typer.echo(f"damaged: {found}")
+    if damaged:
+        say(
+            "phusong: put copies back with `phusong journal restore FILE`; the signed note proves each"
+        )
 
 
 def _list(differences: list[str]) -> None:

@@ -1,5 +1,6 @@
 """`phusong doctor`: what is wrong with this machine for this service, and how to mend it."""
 
+import fcntl
 import os
 import resource
 import shutil
@@ -15,7 +16,6 @@ from phusong.collector.admission.listener import listening_sockets
 from phusong.dashboards.commands.configuration import Configuration, read_configuration
 from phusong.dashboards.commands.door_tables import is_open_to_network, tls_flaws
 from phusong.dashboards.commands.exits import FAILED, USAGE, say
-from phusong.dashboards.commands.options import DATA_DEFAULT, DataOption
 from phusong.kernels.jit import CACHE_FOLDER, is_compiled
 
 # A day of a million SIMs at one reading a minute is about 60 GB of journal; below this a day may not fit.
@@ -40,9 +40,12 @@ class Finding(NamedTuple):
 
 
 def doctor(
-    data: DataOption = DATA_DEFAULT,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="As `phusong serve --data` would be given.")
+    ] = None,
     config: Annotated[
-        Path | None, typer.Option("-c", "--config", help="TOML file whose ports are looked at.")
+        Path | None,
+        typer.Option("-c", "--config", help="TOML file whose folder and ports are looked at."),
     ] = None,
 ) -> None:
     """Look at disk, fsync, clock, ports, limits and the kernel cache.
@@ -82,8 +85,11 @@ def examine(configuration: Configuration) -> Iterator[Finding]:
         time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "set the clock and run NTP: readings are judged by their arrival",
     )
-    for name in ("mqtt", "grpc", "http"):
-        yield _port(configuration.host, name, getattr(configuration, f"{name}_port"))
+    if _is_served(data):
+        yield Finding(True, "service", f"one writes {data} now; its ports are its own")
+    else:
+        for name in ("mqtt", "grpc", "http"):
+            yield _port(configuration.host, name, getattr(configuration, f"{name}_port"))
     yield from _doors(configuration)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # the service raises its own limit to this
     yield Finding(
@@ -148,6 +154,18 @@ def _fsync(folder: Path) -> Finding:
         f"{took_ms:.2f} ms at {folder}",
         "use a local SSD: every acknowledgement waits for the disk",
     )
+
+
+def _is_served(data: Path) -> bool:
+    """Tell whether a service holds the journal in a folder."""
+    try:
+        with (data / "journal" / "writer.lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass  # nobody ever wrote there
+    return False
 
 
 def _port(host: str, name: str, port: int) -> Finding:

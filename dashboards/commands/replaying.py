@@ -5,6 +5,7 @@ from pathlib import Path
 
 from phusong.dashboards.commands.exits import fail, say
 from phusong.dashboards.commands.options import open_data
+from phusong.dashboards.commands.segments import damage_in, holes_in
 from phusong.kernels.jit import CACHE_FOLDER, is_compiled
 from phusong.verifier.closing import HistoryGone
 from phusong.verifier.journal import JournalDamaged
@@ -23,17 +24,28 @@ def state_of(data: Path, horizon: Horizon, settings: QuotaSettings | None = None
     open_data(data)
     if not is_compiled():
         say(f"phusong: compiling kernels into {CACHE_FOLDER}; this happens once and takes a minute")
+    build = _with_bar if sys.stderr.isatty() else _silently
     try:
-        if sys.stderr.isatty():
-            return _with_bar(data, horizon, settings or QuotaSettings())
-        return _build(data, horizon, settings or QuotaSettings(), no_progress)
+        state = build(data, horizon, settings or QuotaSettings())
     except JournalDamaged as damage:
+        for found in damage_in(data):
+            say(f"phusong: damaged: {found}")
         fail(
-            f"the journal is damaged at {damage}. Nothing after that frame is used."
-            " Compare with a copy or a signed checkpoint; do not delete the file."
+            f"the journal is damaged at {damage}. Nothing after that frame is used. `phusong journal stat` says what"
+            " to put back; do not delete the file."
         )
     except HistoryGone as gone:
         fail(f"{gone}.")
+    for hole in holes_in(data):
+        say(
+            f"phusong: {hole}. These figures come from a snapshot made before; nobody can recompute them here until its"
+            " copy is back (`phusong journal restore FILE`)"
+        )
+    return state
+
+
+def _silently(data: Path, horizon: Horizon, settings: QuotaSettings) -> State:
+    return _build(data, horizon, settings, no_progress)
 
 
 def _build(data: Path, horizon: Horizon, settings: QuotaSettings, progress: Progress) -> State:

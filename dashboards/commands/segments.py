@@ -8,7 +8,7 @@ import typer
 from phusong.collector.journal.isolation import NotDone
 from phusong.collector.journal.isolation import isolate as isolate_segment
 from phusong.collector.journal.isolation import restore as restore_segment
-from phusong.collector.journal.survey import Damage, all_damage
+from phusong.collector.journal.survey import Damage, all_damage, survey
 from phusong.dashboards.commands.exits import FAILED, USAGE, fail
 from phusong.dashboards.commands.options import (
     DATA_DEFAULT,
@@ -37,7 +37,8 @@ def isolate(
     except OSError as error:
         fail(str(error), FAILED)
     typer.echo(
-        f"segment {segment} lies in {target} now; no figure goes further than the frames before it"
+        f"segment {segment} lies in {target} now; figures come from a snapshot behind it, with a warning, or go no"
+        " further than the frames before it"
     )
     typer.echo("put its copy back with `phusong journal restore FILE`")
 
@@ -68,6 +69,14 @@ def damage_in(data: Path) -> list[Damage]:
     """Return the sealed segments that are not what was sealed; reads them all. None are looked for without a key."""
     try:
         return all_damage(data / "journal", read_public_key(data / "keys" / "journal.pub"))
+    except (OSError, NoteDamaged):
+        return []
+
+
+def holes_in(data: Path) -> list[Damage]:
+    """Return the sealed segments whose file or note is not there, without reading any. None are looked for without a key."""
+    try:
+        return survey(data / "journal", read_public_key(data / "keys" / "journal.pub"))
     except (OSError, NoteDamaged):
         return []
 

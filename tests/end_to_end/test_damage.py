@@ -71,6 +71,13 @@ def test_new_data_is_taken_beside_a_hole_and_no_figure_is_made_over_it(
 
     phusong("journal", "isolate", "1", "--data", data)
     assert "isolated on" in phusong("journal", "stat", "--data", data, status=1).err
+    audited = phusong("audit", "verify", data, status=1)
+    assert "damaged: segment 1, sequence 1 to " in audited.out
+    assert "phusong journal restore FILE" in audited.err
+    command = ("quota", "--data", data, "--day", "2021-10-01")
+    told = phusong(*command, status=0 if has_snapshot else 1).err
+    assert "segment 1, sequence 1 to " in told
+    assert ("come from a snapshot made before" in told) == has_snapshot
     copy = data / "segment-00000001.sqlite.zst"
     copy.write_bytes(content)
     assert "sequence 1 to 1" in phusong("journal", "restore", copy, "--data", data).out
