@@ -224,6 +224,7 @@ def test_whatever_becomes_of_the_caches_the_state_is_that_of_one_life(
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 def test_hundreds_of_histories_with_damaged_caches_all_end_in_the_same_state(
     tmp_path: Path,
 ) -> None:

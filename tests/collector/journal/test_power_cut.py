@@ -111,6 +111,7 @@ def test_what_was_acknowledged_survives_a_power_cut_and_nothing_else_appears(wor
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 def test_thousands_of_power_cuts_lose_nothing_that_was_acknowledged(tmp_path):
     spare, sync_count = 0, 0
     for work in range(8):
@@ -126,6 +127,7 @@ def test_thousands_of_power_cuts_lose_nothing_that_was_acknowledged(tmp_path):
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("breakage", BREAKAGES)
 def test_a_journal_that_syncs_too_little_is_found_out(tmp_path, breakage):
     record, written = record_work(tmp_path, SEED, PAYLOAD_COUNT, breakage)
