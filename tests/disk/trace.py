@@ -243,17 +243,24 @@ class _Reader:
 
 
 def _calls(lines: Iterator[str]) -> Iterator[_Call]:
-    """Yield the calls in the order they returned."""
+    """Yield the calls in the order they returned; a close when it begins.
+
+    While a close is still being taken down, another thread may already have been given its descriptor.
+    """
     waiting: dict[str, tuple[int, str, str]] = {}
     for number, line in enumerate(lines):
         if match := UNFINISHED.match(line):
             thread, name, arguments = match.groups()
             waiting[thread] = (number, name, arguments)
+            if name == "close":
+                yield _Call(number, number, name, arguments, 0)
             continue
         start = number
         if match := RESUMED.match(line):
             thread, name, rest = match.groups()
             start, begun, arguments = waiting.pop(thread)
+            if name == "close":
+                continue
             assert begun == name
             line = f"{thread} {name}({arguments}{rest}"  # noqa: PLW2901 - the same call, made whole
         if match := CALL.match(line):
