@@ -34,9 +34,13 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# Two at a time, whole files each: most tests wait for processes, and files share what they started.
+# pytest-benchmark measures nothing here, and warns of company.
+PYTEST_SHARED := $(BIN)/python -m pytest -q -rs -n 2 --dist loadfile -p no:benchmark
+
 test: setup debian check
-	$(BIN)/python -m pytest -q -rs
-	NUMBA_BOUNDSCHECK=1 PHUSONG_KERNEL_CACHE=$(CURDIR)/.cache/checked $(BIN)/python -m pytest -q tests/kernels
+	$(PYTEST_SHARED)
+	NUMBA_BOUNDSCHECK=1 PHUSONG_KERNEL_CACHE=$(CURDIR)/.cache/checked $(PYTEST_SHARED) tests/kernels
 
 # The long forms of tests that crash things; PHUSONG_SEED=… repeats one.
 torture: setup debian
