@@ -47,6 +47,8 @@ class PayloadKind(IntEnum):
     DECISION = 6
     ACKNOWLEDGEMENT = 7
     OVERSIZED = 8
+    DISPUTE = 9
+    RULING = 10
 
 
 class Route(NamedTuple):

@@ -25,17 +25,23 @@ _sym_db = _symbol_database.Default()
 from phusong.v1 import ingest_pb2 as phusong_dot_v1_dot_ingest__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18phusong/v1/journal.proto\x12\nphusong.v1\x1a\x17phusong/v1/ingest.proto\"Z\n\x0cJournalFrame\x12!\n\x06routes\x18\x01 \x03(\x0b\x32\x11.phusong.v1.Route\x12\'\n\tenvelopes\x18\x02 \x03(\x0b\x32\x14.phusong.v1.Envelope\"\x9d\x01\n\x05Route\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x10\n\x08operator\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12(\n\ttransport\x18\x05 \x01(\x0e\x32\x15.phusong.v1.Transport\x12%\n\x04kind\x18\x06 \x01(\x0e\x32\x17.phusong.v1.PayloadKind\"*\n\x08\x45nvelope\x12\r\n\x05route\x18\x01 \x01(\r\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\"u\n\x07\x46ileRow\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0b\n\x03row\x18\x05 \x01(\t\x12!\n\x04kind\x18\x06 \x01(\x0e\x32\x13.phusong.v1.RowKind\"@\n\rRegistryEntry\x12\x10\n\x08registry\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c*\x96\x01\n\tTransport\x12\x19\n\x15TRANSPORT_UNSPECIFIED\x10\x00\x12\x12\n\x0eTRANSPORT_MQTT\x10\x01\x12\x19\n\x15TRANSPORT_MQTT_BROKER\x10\x02\x12\x12\n\x0eTRANSPORT_GRPC\x10\x03\x12\x14\n\x10TRANSPORT_IMPORT\x10\x04\x12\x15\n\x11TRANSPORT_SERVICE\x10\x05*\x8c\x02\n\x0bPayloadKind\x12\x1c\n\x18PAYLOAD_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12PAYLOAD_KIND_BATCH\x10\x01\x12\x1b\n\x17PAYLOAD_KIND_BATCH_JSON\x10\x02\x12\x19\n\x15PAYLOAD_KIND_FILE_ROW\x10\x03\x12\x19\n\x15PAYLOAD_KIND_REGISTRY\x10\x04\x12\x1b\n\x17PAYLOAD_KIND_UNREADABLE\x10\x05\x12\x19\n\x15PAYLOAD_KIND_DECISION\x10\x06\x12 \n\x1cPAYLOAD_KIND_ACKNOWLEDGEMENT\x10\x07\x12\x1a\n\x16PAYLOAD_KIND_OVERSIZED\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18phusong/v1/journal.proto\x12\nphusong.v1\x1a\x17phusong/v1/ingest.proto\"Z\n\x0cJournalFrame\x12!\n\x06routes\x18\x01 \x03(\x0b\x32\x11.phusong.v1.Route\x12\'\n\tenvelopes\x18\x02 \x03(\x0b\x32\x14.phusong.v1.Envelope\"\x9d\x01\n\x05Route\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x10\n\x08operator\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12(\n\ttransport\x18\x05 \x01(\x0e\x32\x15.phusong.v1.Transport\x12%\n\x04kind\x18\x06 \x01(\x0e\x32\x17.phusong.v1.PayloadKind\"*\n\x08\x45nvelope\x12\r\n\x05route\x18\x01 \x01(\r\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\"u\n\x07\x46ileRow\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0b\n\x03row\x18\x05 \x01(\t\x12!\n\x04kind\x18\x06 \x01(\x0e\x32\x13.phusong.v1.RowKind\"@\n\rRegistryEntry\x12\x10\n\x08registry\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\"\xfc\x01\n\x0c\x44isputeEntry\x12#\n\x03\x61\x63t\x18\x01 \x01(\x0e\x32\x16.phusong.v1.DisputeAct\x12\x0f\n\x07\x64ispute\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12/\n\x08\x65vidence\x18\x06 \x03(\x0b\x32\x1d.phusong.v1.EvidenceSelection\x12,\n\x07verdict\x18\x07 \x01(\x0b\x32\x1b.phusong.v1.DisputedVerdict\x12-\n\x0cin_favour_of\x18\x08 \x01(\x0e\x32\x17.phusong.v1.DisputeSide\"\x84\x01\n\x0f\x44isputedVerdict\x12\x11\n\tsite_code\x18\x01 \x01(\t\x12\x10\n\x08operator\x18\x02 \x01(\t\x12\x12\n\ntechnology\x18\x03 \x01(\t\x12\x10\n\x08\x61s_of_ms\x18\x04 \x01(\x03\x12\x0f\n\x07verdict\x18\x05 \x01(\t\x12\x15\n\rpolicy_digest\x18\x06 \x01(\t\"\xad\x01\n\x11\x45videnceSelection\x12\x10\n\x08operator\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x12\n\ndevice_key\x18\x03 \x01(\x06\x12\x14\n\x0c\x66rom_time_ms\x18\x04 \x01(\x03\x12\x15\n\runtil_time_ms\x18\x05 \x01(\x03\x12\x0c\n\x04\x66ile\x18\x06 \x01(\t\x12\x13\n\x0b\x66ile_sha256\x18\x07 \x01(\x0c\x12\x12\n\nboot_epoch\x18\x08 \x01(\x04\"\x93\x01\n\x0bRulingEntry\x12\"\n\x03\x61\x63t\x18\x01 \x01(\x0e\x32\x15.phusong.v1.RulingAct\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x11\n\tselection\x18\x05 \x01(\t\x12#\n\x04rows\x18\x06 \x03(\x0b\x32\x15.phusong.v1.RuledRows\"<\n\tRuledRows\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x10\n\x08\x65nvelope\x18\x02 \x01(\r\x12\x0b\n\x03row\x18\x03 \x03(\r*\x96\x01\n\tTransport\x12\x19\n\x15TRANSPORT_UNSPECIFIED\x10\x00\x12\x12\n\x0eTRANSPORT_MQTT\x10\x01\x12\x19\n\x15TRANSPORT_MQTT_BROKER\x10\x02\x12\x12\n\x0eTRANSPORT_GRPC\x10\x03\x12\x14\n\x10TRANSPORT_IMPORT\x10\x04\x12\x15\n\x11TRANSPORT_SERVICE\x10\x05*\xbf\x02\n\x0bPayloadKind\x12\x1c\n\x18PAYLOAD_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12PAYLOAD_KIND_BATCH\x10\x01\x12\x1b\n\x17PAYLOAD_KIND_BATCH_JSON\x10\x02\x12\x19\n\x15PAYLOAD_KIND_FILE_ROW\x10\x03\x12\x19\n\x15PAYLOAD_KIND_REGISTRY\x10\x04\x12\x1b\n\x17PAYLOAD_KIND_UNREADABLE\x10\x05\x12\x19\n\x15PAYLOAD_KIND_DECISION\x10\x06\x12 \n\x1cPAYLOAD_KIND_ACKNOWLEDGEMENT\x10\x07\x12\x1a\n\x16PAYLOAD_KIND_OVERSIZED\x10\x08\x12\x18\n\x14PAYLOAD_KIND_DISPUTE\x10\t\x12\x17\n\x13PAYLOAD_KIND_RULING\x10\n*\xa1\x01\n\nDisputeAct\x12\x1b\n\x17\x44ISPUTE_ACT_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44ISPUTE_ACT_FILE\x10\x01\x12\x15\n\x11\x44ISPUTE_ACT_REBUT\x10\x02\x12\x17\n\x13\x44ISPUTE_ACT_CONCEDE\x10\x03\x12\x18\n\x14\x44ISPUTE_ACT_WITHDRAW\x10\x04\x12\x16\n\x12\x44ISPUTE_ACT_DECIDE\x10\x05*`\n\x0b\x44isputeSide\x12\x1c\n\x18\x44ISPUTE_SIDE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x44ISPUTE_SIDE_FILER\x10\x01\x12\x1b\n\x17\x44ISPUTE_SIDE_RESPONDENT\x10\x02*W\n\tRulingAct\x12\x1a\n\x16RULING_ACT_UNSPECIFIED\x10\x00\x12\x16\n\x12RULING_ACT_RELEASE\x10\x01\x12\x16\n\x12RULING_ACT_CONFIRM\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'phusong.v1.journal_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRANSPORT']._serialized_start=547
-  _globals['_TRANSPORT']._serialized_end=697
-  _globals['_PAYLOADKIND']._serialized_start=700
-  _globals['_PAYLOADKIND']._serialized_end=968
+  _globals['_TRANSPORT']._serialized_start=1325
+  _globals['_TRANSPORT']._serialized_end=1475
+  _globals['_PAYLOADKIND']._serialized_start=1478
+  _globals['_PAYLOADKIND']._serialized_end=1797
+  _globals['_DISPUTEACT']._serialized_start=1800
+  _globals['_DISPUTEACT']._serialized_end=1961
+  _globals['_DISPUTESIDE']._serialized_start=1963
+  _globals['_DISPUTESIDE']._serialized_end=2059
+  _globals['_RULINGACT']._serialized_start=2061
+  _globals['_RULINGACT']._serialized_end=2148
   _globals['_JOURNALFRAME']._serialized_start=65
   _globals['_JOURNALFRAME']._serialized_end=155
   _globals['_ROUTE']._serialized_start=158
@@ -46,4 +52,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FILEROW']._serialized_end=478
   _globals['_REGISTRYENTRY']._serialized_start=480
   _globals['_REGISTRYENTRY']._serialized_end=544
+  _globals['_DISPUTEENTRY']._serialized_start=547
+  _globals['_DISPUTEENTRY']._serialized_end=799
+  _globals['_DISPUTEDVERDICT']._serialized_start=802
+  _globals['_DISPUTEDVERDICT']._serialized_end=934
+  _globals['_EVIDENCESELECTION']._serialized_start=937
+  _globals['_EVIDENCESELECTION']._serialized_end=1110
+  _globals['_RULINGENTRY']._serialized_start=1113
+  _globals['_RULINGENTRY']._serialized_end=1260
+  _globals['_RULEDROWS']._serialized_start=1262
+  _globals['_RULEDROWS']._serialized_end=1322
 # @@protoc_insertion_point(module_scope)

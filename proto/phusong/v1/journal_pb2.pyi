@@ -28,6 +28,29 @@ class PayloadKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAYLOAD_KIND_DECISION: _ClassVar[PayloadKind]
     PAYLOAD_KIND_ACKNOWLEDGEMENT: _ClassVar[PayloadKind]
     PAYLOAD_KIND_OVERSIZED: _ClassVar[PayloadKind]
+    PAYLOAD_KIND_DISPUTE: _ClassVar[PayloadKind]
+    PAYLOAD_KIND_RULING: _ClassVar[PayloadKind]
+
+class DisputeAct(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DISPUTE_ACT_UNSPECIFIED: _ClassVar[DisputeAct]
+    DISPUTE_ACT_FILE: _ClassVar[DisputeAct]
+    DISPUTE_ACT_REBUT: _ClassVar[DisputeAct]
+    DISPUTE_ACT_CONCEDE: _ClassVar[DisputeAct]
+    DISPUTE_ACT_WITHDRAW: _ClassVar[DisputeAct]
+    DISPUTE_ACT_DECIDE: _ClassVar[DisputeAct]
+
+class DisputeSide(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DISPUTE_SIDE_UNSPECIFIED: _ClassVar[DisputeSide]
+    DISPUTE_SIDE_FILER: _ClassVar[DisputeSide]
+    DISPUTE_SIDE_RESPONDENT: _ClassVar[DisputeSide]
+
+class RulingAct(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RULING_ACT_UNSPECIFIED: _ClassVar[RulingAct]
+    RULING_ACT_RELEASE: _ClassVar[RulingAct]
+    RULING_ACT_CONFIRM: _ClassVar[RulingAct]
 TRANSPORT_UNSPECIFIED: Transport
 TRANSPORT_MQTT: Transport
 TRANSPORT_MQTT_BROKER: Transport
@@ -43,6 +66,20 @@ PAYLOAD_KIND_UNREADABLE: PayloadKind
 PAYLOAD_KIND_DECISION: PayloadKind
 PAYLOAD_KIND_ACKNOWLEDGEMENT: PayloadKind
 PAYLOAD_KIND_OVERSIZED: PayloadKind
+PAYLOAD_KIND_DISPUTE: PayloadKind
+PAYLOAD_KIND_RULING: PayloadKind
+DISPUTE_ACT_UNSPECIFIED: DisputeAct
+DISPUTE_ACT_FILE: DisputeAct
+DISPUTE_ACT_REBUT: DisputeAct
+DISPUTE_ACT_CONCEDE: DisputeAct
+DISPUTE_ACT_WITHDRAW: DisputeAct
+DISPUTE_ACT_DECIDE: DisputeAct
+DISPUTE_SIDE_UNSPECIFIED: DisputeSide
+DISPUTE_SIDE_FILER: DisputeSide
+DISPUTE_SIDE_RESPONDENT: DisputeSide
+RULING_ACT_UNSPECIFIED: RulingAct
+RULING_ACT_RELEASE: RulingAct
+RULING_ACT_CONFIRM: RulingAct
 
 class JournalFrame(_message.Message):
     __slots__ = ("routes", "envelopes")
@@ -101,3 +138,85 @@ class RegistryEntry(_message.Message):
     file: str
     content: bytes
     def __init__(self, registry: _Optional[str] = ..., file: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
+
+class DisputeEntry(_message.Message):
+    __slots__ = ("act", "dispute", "name", "role", "text", "evidence", "verdict", "in_favour_of")
+    ACT_FIELD_NUMBER: _ClassVar[int]
+    DISPUTE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    IN_FAVOUR_OF_FIELD_NUMBER: _ClassVar[int]
+    act: DisputeAct
+    dispute: str
+    name: str
+    role: str
+    text: str
+    evidence: _containers.RepeatedCompositeFieldContainer[EvidenceSelection]
+    verdict: DisputedVerdict
+    in_favour_of: DisputeSide
+    def __init__(self, act: _Optional[_Union[DisputeAct, str]] = ..., dispute: _Optional[str] = ..., name: _Optional[str] = ..., role: _Optional[str] = ..., text: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[EvidenceSelection, _Mapping]]] = ..., verdict: _Optional[_Union[DisputedVerdict, _Mapping]] = ..., in_favour_of: _Optional[_Union[DisputeSide, str]] = ...) -> None: ...
+
+class DisputedVerdict(_message.Message):
+    __slots__ = ("site_code", "operator", "technology", "as_of_ms", "verdict", "policy_digest")
+    SITE_CODE_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    TECHNOLOGY_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_MS_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    POLICY_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    site_code: str
+    operator: str
+    technology: str
+    as_of_ms: int
+    verdict: str
+    policy_digest: str
+    def __init__(self, site_code: _Optional[str] = ..., operator: _Optional[str] = ..., technology: _Optional[str] = ..., as_of_ms: _Optional[int] = ..., verdict: _Optional[str] = ..., policy_digest: _Optional[str] = ...) -> None: ...
+
+class EvidenceSelection(_message.Message):
+    __slots__ = ("operator", "source", "device_key", "from_time_ms", "until_time_ms", "file", "file_sha256", "boot_epoch")
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_KEY_FIELD_NUMBER: _ClassVar[int]
+    FROM_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    FILE_SHA256_FIELD_NUMBER: _ClassVar[int]
+    BOOT_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    operator: str
+    source: str
+    device_key: int
+    from_time_ms: int
+    until_time_ms: int
+    file: str
+    file_sha256: bytes
+    boot_epoch: int
+    def __init__(self, operator: _Optional[str] = ..., source: _Optional[str] = ..., device_key: _Optional[int] = ..., from_time_ms: _Optional[int] = ..., until_time_ms: _Optional[int] = ..., file: _Optional[str] = ..., file_sha256: _Optional[bytes] = ..., boot_epoch: _Optional[int] = ...) -> None: ...
+
+class RulingEntry(_message.Message):
+    __slots__ = ("act", "name", "role", "text", "selection", "rows")
+    ACT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SELECTION_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    act: RulingAct
+    name: str
+    role: str
+    text: str
+    selection: str
+    rows: _containers.RepeatedCompositeFieldContainer[RuledRows]
+    def __init__(self, act: _Optional[_Union[RulingAct, str]] = ..., name: _Optional[str] = ..., role: _Optional[str] = ..., text: _Optional[str] = ..., selection: _Optional[str] = ..., rows: _Optional[_Iterable[_Union[RuledRows, _Mapping]]] = ...) -> None: ...
+
+class RuledRows(_message.Message):
+    __slots__ = ("sequence", "envelope", "row")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    ENVELOPE_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    envelope: int
+    row: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, sequence: _Optional[int] = ..., envelope: _Optional[int] = ..., row: _Optional[_Iterable[int]] = ...) -> None: ...
