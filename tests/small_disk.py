@@ -38,11 +38,19 @@ class SmallDisk:
 
 
 @contextmanager
-def small_disk(size_bytes: int) -> Iterator[SmallDisk]:
-    """Mount a disk of a size; skip the test where this user may not mount."""
+def small_disk(size_bytes: int, *options: str) -> Iterator[SmallDisk]:
+    """Mount a disk of a size, with options of tmpfs; skip the test where this user may not mount."""
     with tempfile.TemporaryDirectory(prefix="phusong-disk-") as folder:
         mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", folder],
+            [
+                "mount",
+                "-t",
+                "tmpfs",
+                "-o",
+                ",".join([f"size={size_bytes}", *options]),
+                "tmpfs",
+                folder,
+            ],
             capture_output=True,
             text=True,
             check=False,

@@ -3,6 +3,7 @@
 Everything here blocks and belongs on one worker thread.
 """
 
+import errno
 import fcntl
 import os
 import secrets
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from phusong.collector.journal.reader import open_any
+from phusong.collector.journal.end import end_of
 from phusong.collector.journal.segment import (
     FILE_MODE,
     JournalDamaged,
@@ -20,6 +21,7 @@ from phusong.collector.journal.segment import (
     create_segment,
     make_folder,
     read_meta,
+    segment_path,
     segment_paths,
     sync_folder,
 )
@@ -29,9 +31,6 @@ from phusong.kernels.frame import CHAIN_START, chain_hash
 # few MB/s stays in the tens of thousands of files.
 SEGMENT_MAX_BYTES = 1 << 30
 SEGMENT_MAX_MS = 24 * 60 * 60 * 1000
-
-# Frames whose chain is computed again at start: what the last commits before a crash wrote. The verifier checks all.
-CHAIN_CHECK_COUNT = 256
 
 # The write-ahead log is copied into the segment when it holds this much: rarely, and while it is still in memory.
 CHECKPOINT_BYTES = 32 << 20
@@ -182,50 +181,12 @@ class JournalWriter:
             raise JournalDamaged(f"{paths[-1].name}: the segment after this sealed one is gone")
         database = self._open(paths[-1])
         try:
-            self._check_last_frames(paths[-1], database)
+            end = end_of(paths, database, self._meta)
         except BaseException:
             database.close()
             raise
+        self.sequence, self.chain, self.received_time_ms = end
         return database
-
-    def _check_last_frames(self, path: Path, database: sqlite3.Connection) -> None:
-        rows = database.execute(
-            "SELECT sequence, received_time_ms, body, chain FROM frame ORDER BY sequence DESC LIMIT ?",
-            (CHAIN_CHECK_COUNT + 1,),
-        ).fetchall()
-        frames = [StoredFrame(*row) for row in reversed(rows)]
-        self.sequence, self.chain = self._meta.first_sequence - 1, self._meta.previous_chain
-        if len(frames) > CHAIN_CHECK_COUNT:
-            before = frames.pop(0)  # its chain is what the first checked frame builds on
-            self.sequence, self.chain = before.sequence, before.chain
-        for frame in frames:
-            if not isinstance(frame.body, bytes):
-                raise JournalDamaged(f"{path.name}, sequence {frame.sequence}: body is not a blob")
-            expected = chain_hash(self.chain, self.sequence + 1, frame.received_time_ms, frame.body)
-            if frame.sequence != self.sequence + 1 or frame.chain != expected:
-                raise JournalDamaged(
-                    f"{path.name}, sequence {frame.sequence}: does not follow from {self.sequence}"
-                )
-            self.sequence, self.chain = frame.sequence, frame.chain
-            self.received_time_ms = frame.received_time_ms
-        if not frames:
-            self.received_time_ms = self._last_time_before()
-
-    def _last_time_before(self) -> int:
-        """Return the arrival of the last frame of the segment before, when the last one is still empty."""
-        if self._meta.segment == 1:
-            return 0
-        path = segment_paths(self.folder)[-2]  # sealed, when that came before the first frame
-        database = open_any(path)
-        try:
-            row = database.execute(
-                "SELECT received_time_ms, chain FROM frame ORDER BY sequence DESC LIMIT 1"
-            ).fetchone()
-        finally:
-            database.close()
-        if row is None or row[1] != self._meta.previous_chain:
-            raise JournalDamaged(f"{path.name}: the next segment does not follow from it")
-        return int(row[0])
 
     def _open(self, path: Path) -> sqlite3.Connection:
         # Isolation None: BEGIN and COMMIT stand where we write them.
@@ -256,7 +217,7 @@ class JournalWriter:
             self._meta.journal, self._meta.segment + 1, self.sequence + 1, self.chain
         )
         # The old one stays open until there is a new one: without room for it, this is tried again.
-        path = create_segment(self.folder, meta)
+        path = self._create_next(meta)
         self._database.close()
         try:
             self._database = self._open(path)
@@ -264,6 +225,16 @@ class JournalWriter:
             # It has its name already, so the old one must not grow: for good, even where there was only no room.
             self.is_failed = True
             raise JournalFailed(f"{path.name} cannot be opened: {error}") from error
+
+    def _create_next(self, meta: SegmentMeta) -> Path:
+        try:
+            return create_segment(self.folder, meta)
+        except OSError as error:
+            # A disk without inodes may have bytes left. Once it has its name, what failed is the sync of it, and for good.
+            is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+            if is_full and not segment_path(self.folder, meta.segment).exists():
+                raise NoSpace(str(error)) from error
+            raise
 
     def _roll_back_if_full(self, error: Exception) -> None:
         """Make ready to try again where the disk was full; any other failure is for good.

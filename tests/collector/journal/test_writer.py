@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from small_disk import MIB, small_disk
 
 from phusong.collector.journal.reader import read_frames
 from phusong.collector.journal.segment import JournalDamaged, segment_paths
@@ -111,6 +112,25 @@ def test_a_disk_without_room_is_tried_again_and_holds_nothing_of_what_failed(tmp
         assert writer.append([NewFrame(2000, b"small")]) == 2
 
     assert [frame.body for frame in read_frames(tmp_path)][1:] == [b"small"]
+
+
+@pytest.mark.slow
+def test_a_disk_without_room_for_a_new_file_is_tried_again():
+    with small_disk(64 * MIB, "nr_inodes=64") as disk:
+        with JournalWriter(disk.folder / "journal", segment_max_bytes=1) as writer:
+            append_some(writer, 1)
+            others = [disk.folder / f"other-{i}" for i in range(os.statvfs(disk.folder).f_favail)]
+            for path in others:
+                path.touch()
+
+            with pytest.raises(NoSpace):
+                append_some(writer, 1)
+            for path in others:
+                path.unlink()
+            append_some(writer, 1)
+
+        assert writer.segment == 2
+        assert [frame.sequence for frame in read_frames(disk.folder / "journal")] == [1, 2]
 
 
 def test_a_failed_commit_stops_the_writer_for_good(tmp_path):
