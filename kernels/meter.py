@@ -57,6 +57,8 @@ from phusong.kernels.meter_tables import (
     C_ACCOUNT,
     C_CHANGED,
     C_NODE,
+    C_REVISED,
+    C_REVISED_UNTIL,
     C_SIM_DAY,
     C_TOUCHED,
     C_WAIT,
@@ -122,6 +124,7 @@ def has_room(t: Tables, line: Int64Column) -> bool:
         and t.used[C_SIM_DAY] + DAY_COUNT_MAX <= len(t.sim_days)
         and t.used[C_ACCOUNT] + DAY_COUNT_MAX <= len(t.accounts)
         and t.used[C_CHANGED] + DAY_COUNT_MAX <= len(t.changed)
+        and t.used[C_REVISED] + DAY_COUNT_MAX <= len(t.revised)
         and t.used[C_WAIT] < len(t.waits)
     )
 
@@ -191,7 +194,10 @@ def add_usage(t: Tables, batch: Int64Column, first: int, reason: Int64Column) ->
         if marks & IS_CLOCK_FAR:
             accounts[account, A_CLOCK_FAR] += 1
         status: Int = COUNTED
-        raised = raise_top(t.sessions, t.nodes, t.sim_days, accounts[account], line)
+        raised: Int = NONE
+        # What is watched takes the long road, which notes it.
+        if line[B_DAY] > t.used[C_REVISED_UNTIL]:
+            raised = raise_top(t.sessions, t.nodes, t.sim_days, accounts[account], line)
         if raised == NONE:
             status = add_row(t, line)
         else:

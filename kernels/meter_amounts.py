@@ -27,6 +27,7 @@ from phusong.kernels.meter_tables import (
     Tables,
     account_before,
     account_of,
+    note_revised,
     sim_day_before,
     sim_day_of,
 )
@@ -91,6 +92,7 @@ def add_interval(
         # The uplink's own shares need not round as the whole's do; the downlink takes the rest.
         up_before = part_before_day(up_bytes, from_ms, until_ms, day) if day > first else 0
         part = sign * (left - before)
+        note_revised(t, row)
         if is_guess:
             add_guess(t, owner, row, part)
         add_part(t, owner, row, account, part, sign * (up_left - up_before))

@@ -19,6 +19,7 @@ from phusong.kernels.meter_tables import (
     S_TAIL,
     S_WAIT_HEAD,
     S_WAIT_TAIL,
+    V_SIM_DAY,
     W_NEXT,
     W_PREV,
 )
@@ -37,6 +38,7 @@ LINKS: dict[str, dict[str, tuple[int, ...]]] = {
     "sim_days": {"sims": (D_SIM,), "sim_days": (D_OLDER,)},
     "waits": {"waits": (W_PREV, W_NEXT)},
     "changed": {"sim_days": (H_SIM_DAY,)},
+    "revised": {"sim_days": (V_SIM_DAY,)},
     "sim_keys": {},
 }
 

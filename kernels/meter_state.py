@@ -9,6 +9,7 @@ from phusong.kernels.meter import DAY_COUNT_MAX, add_usage
 from phusong.kernels.meter_join import join_tables
 from phusong.kernels.meter_rows import B_OWNER, BATCH_WIDTH, UsageRows, write_rows
 from phusong.kernels.meter_sessions import find_sessions, new_slots, place_sessions
+from phusong.kernels.meter_shift import add_amounts
 from phusong.kernels.meter_tables import (
     A_DAY,
     A_RECEIVED,
@@ -20,13 +21,24 @@ from phusong.kernels.meter_tables import (
     C_ACCOUNT,
     C_CHANGED,
     C_NODE,
+    C_REVISED,
+    C_REVISED_UNTIL,
     C_SIM_DAY,
     C_WAIT,
     CHANGE_WIDTH,
+    D_DAY,
+    D_INDETERMINATE,
+    D_MARKS,
+    D_METERED,
+    D_SIM,
+    D_ZERO_RATED,
+    HAS_READING,
+    IS_REVISED,
     M_NEWEST,
     M_OPERATOR,
     NODE_WIDTH,
     NONE,
+    REVISION_WIDTH,
     S_SIM,
     S_SUBSCRIBER,
     SESSION_WIDTH,
@@ -34,6 +46,8 @@ from phusong.kernels.meter_tables import (
     SIM_WIDTH,
     SUM_MAX_BYTES,
     USED_WIDTH,
+    V_METERED,
+    V_SIM_DAY,
     WAIT_WIDTH,
     Tables,
     account_of,
@@ -49,7 +63,10 @@ GROWN = {
     "accounts": C_ACCOUNT,
     "waits": C_WAIT,
     "changed": C_CHANGED,
+    "revised": C_REVISED,
 }
+# What is told of a SIM's day: metered, the part of it that is a guess, zero-rated.
+SUM_COLUMNS = (D_METERED, D_INDETERMINATE, D_ZERO_RATED)
 
 
 class Meter:
@@ -70,9 +87,11 @@ class Meter:
             accounts=np.empty((ROW_COUNT_FIRST + DAY_COUNT_MAX, ACCOUNT_WIDTH), np.int64),
             waits=np.empty((ROW_COUNT_FIRST, WAIT_WIDTH), np.int64),
             changed=np.empty((ROW_COUNT_FIRST + DAY_COUNT_MAX, CHANGE_WIDTH), np.int64),
+            revised=np.empty((ROW_COUNT_FIRST + DAY_COUNT_MAX, REVISION_WIDTH), np.int64),
             used=np.zeros(USED_WIDTH, np.int64),
             threshold_bytes=np.array(threshold_bytes, np.int64),
         )
+        self.tables.used[C_REVISED_UNTIL] = NONE
 
     def add(
         self,
@@ -179,6 +198,50 @@ class Meter:
     def accounts(self) -> Int64Column:
         """The rows in use of the table of accounts."""
         return self.tables.accounts[: self.tables.used[C_ACCOUNT]]
+
+    def watch_days(self, last_day: int) -> None:
+        """Note from now on which SIM-days up to this one are counted on: their readings come late."""
+        self.tables.used[C_REVISED_UNTIL] = last_day
+
+    def take_revisions(self) -> Int64Column:
+        """Return and forget what was counted on watched days since the last call.
+
+        int64[n, 8]: subscriber key, day, then metered, indeterminate and zero-rated bytes before, and the same now. A
+        SIM's day stands in it once, in the order in which they were first met, and also where nothing changed in the end.
+        """
+        revised = self.tables.revised[: self.tables.used[C_REVISED]]
+        rows = revised[:, V_SIM_DAY]
+        days = self.tables.sim_days[rows]
+        keys = self.sim_keys.keys[days[:, D_SIM]]
+        found = (keys, days[:, [D_DAY]], revised[:, V_METERED:], days[:, SUM_COLUMNS])
+        taken: Int64Column = np.concatenate(found, axis=1)
+        self.tables.sim_days[rows, D_MARKS] &= ~IS_REVISED
+        self.tables.used[C_REVISED] = 0
+        return taken
+
+    def add_amounts(
+        self, subscriber_key: Int64Column, operator: Int64Column, amounts: Int64Column
+    ) -> None:
+        """Add amounts rated elsewhere. amounts: int64[n, 5], one row a key: day, metered, indeterminate, zero-rated, time."""
+        if not len(amounts):
+            return
+        sim = self._sims_of(subscriber_key, operator)
+        shifts = np.concatenate((sim[:, None], amounts), axis=1)
+        done = 0
+        while done < len(shifts):
+            done = add_amounts(self.tables, shifts, done)
+            self._make_room()
+
+    def entries(self, ict_day: int) -> Int64Column:
+        """Return what every SIM heard of on a day, or whose bytes a split brought there, used on it; in no order.
+
+        int64[n, 4]: subscriber key, metered, indeterminate and zero-rated bytes.
+        """
+        days = self.sim_days[self.sim_days[:, D_DAY] == ict_day]
+        sums = days[:, SUM_COLUMNS]
+        is_heard = (days[:, D_MARKS] & HAS_READING != 0) | (sums != 0).any(axis=1)
+        entries: Int64Column = np.concatenate((self.sim_keys.keys[days[:, D_SIM]], sums), axis=1)
+        return entries.compress(is_heard, axis=0)
 
     def take_changes(self) -> Int64Column:
         """Return and forget the changes of level since the last call, in the order of their readings."""

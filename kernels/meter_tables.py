@@ -55,6 +55,7 @@ SIM_DAY_WIDTH = 8
 # thresholds notified, cuts, restores.
 LEVEL_MASK = 3
 HAS_READING = 4
+IS_REVISED = 8  # stands in `revised` until that is taken
 NOTIFIED_SHIFT = 4  # three bits
 CUT_SHIFT = 8  # 24 bits
 RESTORE_SHIFT = 32  # 24 bits
@@ -75,10 +76,16 @@ WAIT_WIDTH = 13
 H_SIM_DAY, H_TIME, H_LEVEL = range(3)
 CHANGE_WIDTH = 3
 
+# A SIM's day that is watched (`C_REVISED_UNTIL`) was counted on: which, and its sums before that.
+V_SIM_DAY, V_METERED, V_INDETERMINATE, V_ZERO_RATED = range(4)
+REVISION_WIDTH = 4
+
 # Rows in use of the tables that grow inside the kernel.
 C_NODE, C_SIM_DAY, C_ACCOUNT, C_WAIT, C_CHANGED = range(5)
 C_TOUCHED = 5  # not a count: keeps the compiler from leaving `touch_rows` out
-USED_WIDTH = 6
+C_REVISED = 6
+C_REVISED_UNTIL = 7  # not a count: the last day whose changes are noted
+USED_WIDTH = 8
 
 
 class Tables(NamedTuple):
@@ -92,6 +99,7 @@ class Tables(NamedTuple):
     accounts: Int64Column
     waits: Int64Column
     changed: Int64Column
+    revised: Int64Column
     used: Int64Column  # int64[USED_WIDTH]
     threshold_bytes: Int64Column  # int64[3], rising; the last is the quota
 
@@ -111,6 +119,20 @@ def insert_sim_day(t: Tables, sim: Int, newer: Int, older: Int, day: Int) -> Int
     else:
         t.sim_days[newer, D_OLDER] = added
     return np.int64(added)
+
+
+@uncounted_kernel
+def note_revised(t: Tables, row: Int) -> None:
+    """Keep the sums of a SIM's day before they change, where the day is watched."""
+    if t.sim_days[row, D_DAY] > t.used[C_REVISED_UNTIL] or t.sim_days[row, D_MARKS] & IS_REVISED:
+        return
+    t.sim_days[row, D_MARKS] |= IS_REVISED
+    added = t.used[C_REVISED]
+    t.used[C_REVISED] += 1
+    t.revised[added, V_SIM_DAY] = row
+    t.revised[added, V_METERED] = t.sim_days[row, D_METERED]
+    t.revised[added, V_INDETERMINATE] = t.sim_days[row, D_INDETERMINATE]
+    t.revised[added, V_ZERO_RATED] = t.sim_days[row, D_ZERO_RATED]
 
 
 @uncounted_kernel
