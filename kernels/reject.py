@@ -72,6 +72,13 @@ class Reject(IntEnum):
     SITE_FORBIDDEN = 128  # … to other sites
     SUBSCRIBER_FORBIDDEN = 129  # … to other subscribers
     SEQUENCE_NEEDED = 130  # without Batch.sequence, and too old or too many to tell from a repeat
+    # Of the plausibility screen, which judges readings by each other when verdicts are given: so a receipt says accepted.
+    SPEED_IMPLIED = 131  # no traveller could have made it besides the device's other readings
+    LEVEL_STUCK = 132  # the same level to the digit over a distance at which it cannot be
+    CELL_STUCK = 133  # one serving cell over a distance no cell reaches
+    POSITION_SHARED = 134  # many devices at exactly the same coordinates
+    LEVEL_ABOVE_FREE_SPACE = 135  # louder than the claimed cell could be at that distance
+    RULED_OUT = 136  # an auditor confirmed that it does not count
 
     COLUMN_MISSING = 200
     NOT_A_NUMBER = 201

@@ -30,6 +30,7 @@ from phusong.v1.journal_pb2 import FileRow
 from phusong.verifier.coverage.cells import CellState
 from phusong.verifier.coverage.floors import FloorShare
 from phusong.verifier.coverage.records import SiteVerdict
+from phusong.verifier.coverage.rulings import Ruling
 from phusong.verifier.coverage.state import CoverageState
 from phusong.verifier.journal import Position, StoredFrame
 from phusong.verifier.judging import judge_payloads, screened
@@ -147,6 +148,9 @@ class State:
             return no_refusals()
         reason = placed.reason
         reason[(reason == TAKEN) & (placed.time_flag != 0)] = Reject.CLOCK_FAR
+        envelope = opened.envelope[readings.payload_row]
+        ruled = self.registries.rulings.of_rows(opened.frame.sequence, envelope, readings.row)
+        reason[(reason == TAKEN) & (ruled == Ruling.CONFIRMED)] = Reject.RULED_OUT
         # What came before is neither evidence nor refused.
         judged = np.where(placed.is_repeated, INT_MISSING, reason)
         self.coverage.add(

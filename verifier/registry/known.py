@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from phusong.kernels.registers import LineError, SourceRegister, read_sources
 from phusong.verifier.coverage.policy import Policy, default_policy, read_policy
+from phusong.verifier.coverage.rulings import Rulings
 from phusong.verifier.journal import StoredFrame
 from phusong.verifier.registry.entries import RegistryHistory, Version
 from phusong.verifier.registry.sims import SimRegister
@@ -27,6 +28,7 @@ class KnownRegistries:
     sites: SiteRegister = field(init=False)
     policy: Policy = field(init=False)
     sims: SimRegister | None = field(init=False)
+    rulings: Rulings = field(init=False, default_factory=Rulings)  # those known at the time
     # Every register of sources and the frame it came in, in order.
     _sources: list[tuple[int, SourceRegister]] = field(init=False, default_factory=list)
 
