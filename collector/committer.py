@@ -235,7 +235,7 @@ class Committer:
 
     def _envelopes(self, parcels: list[Parcel]) -> Envelopes:
         route = np.concatenate([parcel.route for parcel in parcels])
-        numbers = np.unique(route).tolist()
+        numbers = np.flatnonzero(np.bincount(route)).tolist()
         routes = b"".join([self._table.encoded(number) for number in numbers])
         ends = np.cumsum([len(routes)] + [len(parcel.envelopes) for parcel in parcels])
         counts = [len(parcel.route) for parcel in parcels]

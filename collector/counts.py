@@ -69,7 +69,7 @@ class Counters:
         columns = np.stack((np.ones_like(length), length, accepted, duplicate))
         refused_label, refused_reason = _refused(judgement, label)
         with self._lock:
-            for number in np.unique(label).tolist():
+            for number in np.flatnonzero(np.bincount(label)).tolist():
                 total = columns[:, label == number].sum(axis=1)
                 self._totals[number] = self._totals.get(number, 0) + total
             self._refused.update(zip(refused_label, refused_reason, strict=True))

@@ -75,7 +75,11 @@ class MemoryCache:
     def note(self, envelopes: Envelopes) -> None:
         """Take in a frame that was committed."""
         self._noted_bytes += len(envelopes.body)
-        kind = self._judge.table.kind[envelopes.route]
+        kind = self._judge.table.kind
+        numbers = np.flatnonzero(np.bincount(envelopes.route))
+        if BOARD_KINDS.isdisjoint(kind[numbers].tolist()):
+            return  # nearly always
+        kind = kind[envelopes.route]
         for i in np.flatnonzero(np.isin(kind, list(BOARD_KINDS))).tolist():
             start, length = int(envelopes.offset[i]), int(envelopes.length[i])
             self._board.take(int(kind[i]), envelopes.body[start : start + length])
