@@ -15,8 +15,8 @@ import pytest
 
 from phusong.kernels.columns import INT_MISSING, UsageReadings
 from phusong.kernels.days import DAY_MS, ICT_OFFSET_MS
+from phusong.kernels.meter_figures import SimDays
 from phusong.kernels.meter_state import Meter
-from phusong.kernels.meter_tables import D_DAY, D_METERED, D_SIM
 
 SIM_COUNT = 1_000_000
 READINGS_PER_SIM = 10
@@ -142,12 +142,9 @@ def polars_totals(table: pa.Table) -> pl.DataFrame:
 
 
 def totals_of(meter: Meter) -> pl.DataFrame:
-    rows = meter.sim_days
-    columns = {
-        "sim": meter.sim_keys.keys[rows[:, D_SIM], 0],
-        "day": rows[:, D_DAY].copy(),
-        "used": rows[:, D_METERED].copy(),
-    }
+    days = [meter.sims_of_day(day) for day in meter.days().tolist()]
+    rows = SimDays(*map(np.concatenate, zip(*days, strict=True)))
+    columns = {"sim": rows.subscriber_key, "day": rows.ict_day, "used": rows.metered_bytes}
     return sorted_totals(pl.DataFrame(columns))
 
 

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from phusong.kernels.meter_tables import (
     D_OLDER,
     D_SIM,
-    H_SIM_DAY,
     M_NEWEST,
     N_NEXT,
     N_PREV,
@@ -37,7 +36,6 @@ LINKS: dict[str, dict[str, tuple[int, ...]]] = {
     "sims": {"sim_days": (M_NEWEST,)},
     "sim_days": {"sims": (D_SIM,), "sim_days": (D_OLDER,)},
     "waits": {"waits": (W_PREV, W_NEXT)},
-    "changed": {"sim_days": (H_SIM_DAY,)},
     "revised": {"sim_days": (V_SIM_DAY,)},
     "sim_keys": {},
 }
@@ -45,7 +43,10 @@ LINKS: dict[str, dict[str, tuple[int, ...]]] = {
 
 def join_tables(mine: Arrays, theirs: Arrays) -> Arrays:
     """Return both states' tables in one; `sources` and accounts are left as they are in `mine`."""
-    joined = {"sources": mine["sources"]}
+    joined = {
+        "sources": mine["sources"],
+        "changes": np.concatenate([mine["changes"], theirs["changes"]], axis=1),
+    }
     for name, links in LINKS.items():
         moved = theirs[name].copy()
         for target, columns in links.items():

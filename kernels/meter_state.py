@@ -6,6 +6,14 @@ from numpy.typing import NDArray
 from phusong.kernels.columns import BoolColumn, Int64Column, UsageReadings
 from phusong.kernels.identity import SEED, KeyTable
 from phusong.kernels.meter import DAY_COUNT_MAX, add_usage
+from phusong.kernels.meter_figures import (
+    Accounts,
+    LevelChanges,
+    SimDays,
+    accounts_of,
+    rows_of_sim,
+    sim_days_at,
+)
 from phusong.kernels.meter_join import join_tables
 from phusong.kernels.meter_rows import B_OWNER, BATCH_WIDTH, UsageRows, write_rows
 from phusong.kernels.meter_sessions import find_sessions, new_slots, place_sessions
@@ -32,7 +40,9 @@ from phusong.kernels.meter_tables import (
     D_METERED,
     D_SIM,
     D_ZERO_RATED,
-    HAS_READING,
+    H_LEVEL,
+    H_SIM_DAY,
+    H_TIME,
     IS_REVISED,
     M_NEWEST,
     M_OPERATOR,
@@ -44,6 +54,7 @@ from phusong.kernels.meter_tables import (
     SESSION_WIDTH,
     SIM_DAY_WIDTH,
     SIM_WIDTH,
+    STATE_MASK,
     SUM_MAX_BYTES,
     USED_WIDTH,
     V_METERED,
@@ -57,6 +68,7 @@ from phusong.kernels.reject import TAKEN
 from phusong.kernels.screen_usage import COUNTER_KIND_DELTA
 
 ROW_COUNT_FIRST = 1024
+NO_CHANGES = np.zeros((len(LevelChanges._fields), 0), np.int64)
 GROWN = {
     "nodes": C_NODE,
     "sim_days": C_SIM_DAY,
@@ -76,6 +88,7 @@ class Meter:
         """Start empty. threshold_bytes: int64[3], rising; the last is the quota."""
         self.sim_keys = KeyTable(1)
         self.session_count = 0
+        self._changes = [NO_CHANGES]
         self._slots = new_slots(1)
         self._hashed = np.zeros(BLOCK_ROWS, np.int64)
         self.tables = Tables(
@@ -121,6 +134,7 @@ class Meter:
         done = 0
         while True:
             done = add_usage(self.tables, batch, done, reason)
+            self._note_levels()
             if done == len(reason):
                 break
             self._make_room()
@@ -183,21 +197,42 @@ class Meter:
         account = account_of(self.tables, source, ict_day)
         self.tables.accounts[account, [A_RECEIVED, A_REJECTED]] += count
 
-    def sim_day_row(self, subscriber_key: int, ict_day: int) -> int:
-        """Return the row of a SIM's day, adding it when new."""
+    def sims_of_day(self, ict_day: int) -> SimDays:
+        """Return what is known of a day, one entry a SIM."""
+        rows = np.flatnonzero(self._sim_days[:, D_DAY] == ict_day)
+        return sim_days_at(self.tables, self.sim_keys.keys[:, 0], rows)
+
+    def days_of_sim(self, subscriber_key: int, first_day: int, last_day: int) -> SimDays:
+        """Return what is known of a SIM from one day to another, one entry a day, oldest first."""
+        sim = int(self.sim_keys.find(np.array([subscriber_key]))[0])
+        rows = np.zeros(0, np.int64)
+        if sim != NONE:
+            rows = rows_of_sim(self.tables, sim, first_day, last_day)
+        return sim_days_at(self.tables, self.sim_keys.keys[:, 0], rows)
+
+    def mark_decided(self, subscriber_key: int, ict_day: int, marks: int) -> None:
+        """Let a SIM's day have the decisions of some marks instead of its own."""
         self._make_room()
         sim = self._sims_of(np.array([subscriber_key]), np.array([NONE]))[0]
-        return int(sim_day_of(self.tables, sim, ict_day))
+        day = self.tables.sim_days[sim_day_of(self.tables, sim, ict_day)]
+        day[D_MARKS] = day[D_MARKS] & STATE_MASK | marks & ~STATE_MASK
+
+    def accounts_of_day(self, ict_day: int) -> Accounts:
+        """Return the accounts of a day, one entry a source."""
+        accounts = self.accounts()
+        return accounts.where(accounts.ict_day == ict_day)
+
+    def accounts(self) -> Accounts:
+        """Return the accounts of all days and sources, by day, then source."""
+        return accounts_of(self.tables.accounts[: self.tables.used[C_ACCOUNT]])
+
+    def days(self) -> Int64Column:
+        """Return the days of which anything is known, oldest first."""
+        return np.union1d(self._sim_days[:, D_DAY], self.accounts().ict_day)
 
     @property
-    def sim_days(self) -> Int64Column:
-        """The rows in use of the table of SIM-days."""
+    def _sim_days(self) -> Int64Column:
         return self.tables.sim_days[: self.tables.used[C_SIM_DAY]]
-
-    @property
-    def accounts(self) -> Int64Column:
-        """The rows in use of the table of accounts."""
-        return self.tables.accounts[: self.tables.used[C_ACCOUNT]]
 
     def watch_days(self, last_day: int) -> None:
         """Note from now on which SIM-days up to this one are counted on: their readings come late."""
@@ -230,6 +265,7 @@ class Meter:
         done = 0
         while done < len(shifts):
             done = add_amounts(self.tables, shifts, done)
+            self._note_levels()
             self._make_room()
 
     def entries(self, ict_day: int) -> Int64Column:
@@ -237,31 +273,40 @@ class Meter:
 
         int64[n, 4]: subscriber key, metered, indeterminate and zero-rated bytes.
         """
-        days = self.sim_days[self.sim_days[:, D_DAY] == ict_day]
-        sums = days[:, SUM_COLUMNS]
-        is_heard = (days[:, D_MARKS] & HAS_READING != 0) | (sums != 0).any(axis=1)
-        entries: Int64Column = np.concatenate((self.sim_keys.keys[days[:, D_SIM]], sums), axis=1)
-        return entries.compress(is_heard, axis=0)
+        days = self.sims_of_day(ict_day)
+        sums = (days.metered_bytes, days.indeterminate_bytes, days.zero_rated_bytes)
+        is_shown = days.is_heard | (np.array(sums) != 0).any(axis=0)
+        entries: Int64Column = np.stack((days.subscriber_key, *sums), axis=1)
+        return entries.compress(is_shown, axis=0)
 
-    def take_changes(self) -> Int64Column:
+    def take_changes(self) -> LevelChanges:
         """Return and forget the changes of level since the last call, in the order of their readings."""
-        changed = self.tables.changed[: self.tables.used[C_CHANGED]].copy()
-        self.tables.used[C_CHANGED] = 0
-        return changed
+        changes = LevelChanges(*np.concatenate(self._changes, axis=1))
+        self._changes = [NO_CHANGES]
+        return changes
 
-    def note_changes(self, changed: Int64Column) -> None:
+    def note_changes(self, changes: LevelChanges) -> None:
         """Remember changes again that were taken and not acted on."""
-        used = int(self.tables.used[C_CHANGED])
-        self._grow("changed", used + len(changed) + DAY_COUNT_MAX)
-        self.tables.changed[used : used + len(changed)] = changed
-        self.tables.used[C_CHANGED] += len(changed)
+        self._changes.append(np.array(changes))
+
+    def _note_levels(self) -> None:
+        """Name the SIM-days whose level the kernel has changed, which it knows by their rows."""
+        changed = self.tables.changed[: self.tables.used[C_CHANGED]]
+        if len(changed):
+            days = self.tables.sim_days[changed[:, H_SIM_DAY]]
+            keys = self.sim_keys.keys[days[:, D_SIM], 0]
+            levels = (keys, days[:, D_DAY], changed[:, H_TIME], changed[:, H_LEVEL])
+            self._changes.append(np.array(levels))
+            self.tables.used[C_CHANGED] = 0
 
     def export(self) -> dict[str, NDArray[np.int64]]:
         """Return everything by name; arrays are copies."""
         used = {name: int(self.tables.used[counter]) for name, counter in GROWN.items()}
         used |= {"sessions": self.session_count, "sims": self.sim_keys.count}
+        del used["changed"]  # named already
         arrays = {name: getattr(self.tables, name)[:count].copy() for name, count in used.items()}
         return arrays | {
+            "changes": np.concatenate(self._changes, axis=1),
             "sources": self.tables.sources.copy(),
             "sim_keys": self.sim_keys.keys.copy(),
         }
@@ -270,9 +315,10 @@ class Meter:
         """Become what was exported."""
         self.session_count = len(arrays["sessions"])
         self.sim_keys = KeyTable(1, arrays["sim_keys"])
+        self._changes = [arrays["changes"].copy()]
+        tables = {name: arrays[name].copy() for name in arrays if name in Tables._fields}
         for name, counter in GROWN.items():
-            self.tables.used[counter] = len(arrays[name])
-        tables = {name: arrays[name].copy() for name in (*GROWN, "sessions", "sims", "sources")}
+            self.tables.used[counter] = len(tables.get(name, ()))
         self.tables = self.tables._replace(**tables)
         self._place_sessions()
         self._make_room()

@@ -56,6 +56,7 @@ SIM_DAY_WIDTH = 8
 LEVEL_MASK = 3
 HAS_READING = 4
 IS_REVISED = 8  # stands in `revised` until that is taken
+STATE_MASK = LEVEL_MASK | HAS_READING | IS_REVISED  # what readings say; all else is decided
 NOTIFIED_SHIFT = 4  # three bits
 CUT_SHIFT = 8  # 24 bits
 RESTORE_SHIFT = 32  # 24 bits

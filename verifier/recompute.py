@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from phusong.kernels.meter_tables import A_DAY, D_DAY
 from phusong.verifier.journal import JournalReader
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
@@ -56,5 +55,4 @@ def _answers(state: State, asked: State) -> dict[str, Any]:
 
 
 def _days(state: State) -> list[int]:
-    meter = state.quota.meter
-    return [int(day) for day in np.union1d(meter.sim_days[:, D_DAY], meter.accounts[:, A_DAY])]
+    return [int(day) for day in state.quota.meter.days()]

@@ -3,20 +3,10 @@
 import numpy as np
 
 from phusong.kernels.meter_state import Meter
-from phusong.kernels.meter_tables import (
-    A_DAY,
-    A_RECEIVED,
-    A_SOURCE,
-    D_CROSSED_TIME,
-    D_DAY,
-    D_INDETERMINATE,
-    D_METERED,
-    D_SIM,
-    D_ZERO_RATED,
-)
 from reference.usage import Usage, columns
 
 QUOTA = 4 * 2**30
+NAMES = ("metered", "indeterminate", "zero_rated")
 Entries = dict[tuple[int, int], dict[str, int]]
 
 
@@ -55,26 +45,25 @@ def add(
 def used(meter: Meter) -> Entries:
     """Return (sim, day) → bytes; days without bytes left out, as in the reference ledger."""
     found = {}
-    for row in meter.sim_days:
-        sim = int(meter.sim_keys.keys[row[D_SIM], 0])
-        found[sim, int(row[D_DAY])] = {
-            "metered": int(row[D_METERED]),
-            "indeterminate": int(row[D_INDETERMINATE]),
-            "zero_rated": int(row[D_ZERO_RATED]),
-        }
+    for day in meter.days().tolist():
+        rows = meter.sims_of_day(day)
+        bytes_of = (rows.metered_bytes, rows.indeterminate_bytes, rows.zero_rated_bytes)
+        for sim, *entry in zip(rows.subscriber_key.tolist(), *bytes_of, strict=True):
+            found[sim, day] = dict(zip(NAMES, map(int, entry), strict=True))
     return {key: entry for key, entry in found.items() if any(entry.values())}
 
 
 def crossings(meter: Meter) -> dict[tuple[int, int], int]:
-    return {
-        (int(meter.sim_keys.keys[row[D_SIM], 0]), int(row[D_DAY])): int(row[D_CROSSED_TIME])
-        for row in meter.sim_days
-        if row[D_METERED]
-    }
+    found = {}
+    for day in meter.days().tolist():
+        rows = meter.sims_of_day(day)
+        rows = rows.where(rows.metered_bytes != 0)
+        for sim, time_ms in zip(rows.subscriber_key, rows.crossed_time_ms, strict=True):
+            found[int(sim), day] = int(time_ms)
+    return found
 
 
 def accounts(meter: Meter) -> dict[tuple[int, int], list[int]]:
     """Return (source, day) → the counts and sums of the account."""
-    return {
-        (int(row[A_SOURCE]), int(row[A_DAY])): row[A_RECEIVED:].tolist() for row in meter.accounts
-    }
+    rows = np.array(meter.accounts()).T.tolist()
+    return {(source, day): sums for source, day, *sums in rows}

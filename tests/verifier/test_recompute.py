@@ -60,7 +60,7 @@ def test_a_snapshot_of_the_same_frames_answers_the_same(data):
 
 def test_a_snapshot_that_counts_otherwise_is_found(data):
     state = state_of(data)
-    state.quota.meter.sim_days[0] += 1
+    state.quota.add_rejected(0, 18_901, 3)
     next(iter(state.tallies.taken.values()))
     state.tallies.taken[next(iter(state.tallies.taken))] += 5
     write_snapshot(data, state)

@@ -7,7 +7,6 @@ import numpy as np
 
 from phusong.kernels.columns import BoolColumn, Int64Column
 from phusong.kernels.meter_state import Meter
-from phusong.kernels.meter_tables import D_DAY, D_MARKS, D_SIM, HAS_READING
 from phusong.verifier.registry.sims import SimRegister
 
 UNIX_DAY = date(1970, 1, 1)
@@ -43,13 +42,11 @@ def pupils_of(sims: SimRegister | None, meter: Meter, as_of_day: int) -> Pupils:
     """Return the pupils of a register up to a day (since 1970-01-01)."""
     if sims is None:
         return Pupils(None, None)
-    days = meter.sim_days
-    days = days[(days[:, D_MARKS] & HAS_READING) != 0]
-    row = sims.find(meter.sim_keys.keys[days[:, D_SIM], 0])
-    known = row >= 0
-    row, day = row[known], days[known, D_DAY]
-    is_within = (sims.first_day[row] <= day) & (day <= sims.last_day[row])
     is_heard = np.zeros(len(sims), np.bool_)
-    is_heard[row[is_within]] = True
+    for day in meter.days().tolist():
+        found = meter.sims_of_day(day)
+        row = sims.find(found.subscriber_key[found.is_heard])
+        row = row[row >= 0]
+        is_heard[row[(sims.first_day[row] <= day) & (day <= sims.last_day[row])]] = True
     has_begun = sims.first_day <= as_of_day
     return Pupils(sims.first_day[has_begun], is_heard[has_begun])

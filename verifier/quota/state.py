@@ -6,21 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phusong.kernels.columns import BoolColumn, Int64Column, UsageReadings
+from phusong.kernels.meter_figures import LevelChanges, SimDays, changes_of
 from phusong.kernels.meter_state import Meter
-from phusong.kernels.meter_tables import (
-    CHANGE_WIDTH,
-    D_CROSSED_TIME,
-    D_DAY,
-    D_INDETERMINATE,
-    D_MARKS,
-    D_METERED,
-    D_SIM,
-    H_LEVEL,
-    H_SIM_DAY,
-    H_TIME,
-    M_OPERATOR,
-    NONE,
-)
+from phusong.kernels.meter_tables import NONE
 from phusong.v1.enforcement_pb2 import Action
 from phusong.verifier.names import Names
 from phusong.verifier.quota.decisions import (
@@ -39,6 +27,7 @@ from phusong.verifier.quota.settings import THRESHOLDS_PERCENT, QuotaSettings
 from phusong.verifier.registry.sims import SimRegister
 
 Change = tuple[int, int]  # level reached, time of the reading
+SimDayKey = tuple[int, int]  # subscriber key, signed, and day
 
 
 class Taken(NamedTuple):
@@ -65,8 +54,8 @@ class QuotaState:
         self.settings = settings or QuotaSettings()
         self.operators = operators
         self.meter = Meter(np.array(self.settings.threshold_bytes, np.int64))
-        # By row of the SIM's day: what has been taken and is not yet seen in the journal.
-        self._taken: dict[int, Taken] = {}
+        # By subscriber key and day: what has been taken and is not yet seen in the journal.
+        self._taken: dict[SimDayKey, Taken] = {}
 
     def add(  # noqa: PLR0917  a column set grouped once more would name nothing
         self,
@@ -105,24 +94,21 @@ class QuotaState:
         first_day: days before it are past deciding and forgotten.
         """
         changes = self.meter.take_changes()
-        if not len(changes):
-            return []
         if first_day is not None:
-            changes = changes[self.meter.sim_days[changes[:, H_SIM_DAY], D_DAY] >= first_day]
-        found: dict[int, list[Change]] = {}
-        for row, time_ms, level in changes[:, [H_SIM_DAY, H_TIME, H_LEVEL]].tolist():
-            found.setdefault(row, []).append((level, time_ms))
-        return [record for row in found for record in self._decide(row, found[row])]
+            changes = changes.where(changes.ict_day >= first_day)
+        found: dict[SimDayKey, list[Change]] = {}
+        for key, day, time_ms, level in zip(*(column.tolist() for column in changes), strict=True):
+            found.setdefault((key, day), []).append((level, time_ms))
+        return [record for at in found for record in self._decide(at, found[at])]
 
     def note_decided(self, key: str) -> None:
         """Mark a decision found in the journal as decided."""
         ict_day, sim, action, number = parse_decision_key(key)
-        signed = sim - 2**KEY_BITS if sim >= 2 ** (KEY_BITS - 1) else sim
-        row = self.meter.sim_day_row(signed, ict_day)
-        day = self.meter.sim_days[row]
-        day[D_MARKS] = mark_step(int(day[D_MARKS]), action, number)
-        if has_decided_all(int(day[D_MARKS]), self._taken.get(row, Taken()).marks):
-            self._taken.pop(row, None)
+        at = (sim - 2**KEY_BITS if sim >= 2 ** (KEY_BITS - 1) else sim, ict_day)
+        marks = mark_step(self._marks_of(at), action, number)
+        self.meter.mark_decided(*at, marks)
+        if has_decided_all(marks, self._taken.get(at, Taken()).marks):
+            self._taken.pop(at, None)
 
     def merge(self, other: "QuotaState") -> None:
         """Take in the state of other SIMs. Decisions taken and not yet noted are implied anew."""
@@ -134,7 +120,7 @@ class QuotaState:
     def export(self) -> dict[str, NDArray[Any]]:
         """Return the state by name. What was taken and not noted is implied again after a restart."""
         arrays = self.meter.export()
-        arrays["changed"] = np.concatenate([arrays["changed"], self.open_changes()])
+        arrays["changes"] = np.concatenate([arrays["changes"], self.open_changes()], axis=1)
         return dict(arrays)
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
@@ -146,60 +132,65 @@ class QuotaState:
         """Forget which decisions were taken; those not noted are implied again by their changes."""
         self._taken.clear()
 
-    def open_changes(self) -> Int64Column:
-        """Return, as rows of `Tables.changed`, the SIM-days with decisions taken and not noted."""
-        open_rows = [
-            (row, time_ms, level)
-            for row, taken in self._taken.items()
-            if not has_decided_all(int(self.meter.sim_days[row, D_MARKS]), taken.marks)
-            for level, time_ms in taken.changes
-        ]
-        return np.array(open_rows, np.int64).reshape(-1, CHANGE_WIDTH)
+    def open_changes(self) -> LevelChanges:
+        """Return the changes of the SIM-days with decisions taken and not noted."""
+        return changes_of(
+            [
+                (*at, time_ms, level)
+                for at, taken in self._taken.items()
+                if not has_decided_all(self._marks_of(at), taken.marks)
+                for level, time_ms in taken.changes
+            ]
+        )
 
-    def _decide(self, row: int, changes: list[Change]) -> list[DecisionRecord]:
-        day = self.meter.sim_days[row]
-        key = self.meter.sim_keys.keys[day[D_SIM]]
-        if self.sims is not None and not self.sims.is_entitled(key, int(day[D_DAY]))[0]:
+    def _marks_of(self, at: SimDayKey) -> int:
+        return sum(self._day_of(at).marks.tolist())
+
+    def _day_of(self, at: SimDayKey) -> SimDays:
+        key, ict_day = at
+        return self.meter.days_of_sim(key, ict_day, ict_day)
+
+    def _decide(self, at: SimDayKey, changes: list[Change]) -> list[DecisionRecord]:
+        key, ict_day = at
+        if self.sims is not None and not self.sims.is_entitled(np.array([key]), ict_day)[0]:
             return []
-        before = self._taken.get(row, Taken())
-        taken = Taken(join_marks(int(day[D_MARKS]), before.marks), (*before.changes, *changes))
+        day = self._day_of(at)
+        noted = int(day.marks[0])
+        before = self._taken.get(at, Taken())
+        taken = Taken(join_marks(noted, before.marks), (*before.changes, *changes))
         records = []
         for action, percent, number in implied_steps(taken.marks):
-            records.append(self._record(row, action, (percent, number), taken.changes))
+            records.append(self._record(day, action, (percent, number), taken.changes))
             taken = taken._replace(marks=mark_step(taken.marks, action, number))
-        if not has_decided_all(int(day[D_MARKS]), taken.marks):
-            self._taken[row] = taken
+        if not has_decided_all(noted, taken.marks):
+            self._taken[at] = taken
         return records
 
     def _record(
-        self, row: int, action: int, step: tuple[int, int], changes: tuple[Change, ...]
+        self, day: SimDays, action: int, step: tuple[int, int], changes: tuple[Change, ...]
     ) -> DecisionRecord:
         percent, number = step
-        day = self.meter.sim_days[row]
-        sim = int(self.meter.sim_keys.keys[day[D_SIM], 0]) % 2**KEY_BITS
+        key, ict_day = int(day.subscriber_key[0]), int(day.ict_day[0])
         level = THRESHOLDS_PERCENT.index(percent) + 1
         reached = [time_ms for now, time_ms in changes if now >= level]
         # The change may have been forgotten while its day was past deciding; the cut's time is kept with the day.
         is_known = action == Action.ACTION_NOTIFY and reached
-        crossed_ms = reached[0] if is_known else int(day[D_CROSSED_TIME])
+        crossed_ms = reached[0] if is_known else int(day.crossed_time_ms[0])
         return DecisionRecord(
-            operator=self._operator_of(int(day[D_SIM])),
-            subscriber_key=sim,
+            operator=self._operator_of(key, int(day.operator[0])),
+            subscriber_key=key % 2**KEY_BITS,
             action=action,
             threshold_percent=percent,
-            ict_day=int(day[D_DAY]),
-            used_bytes=int(day[D_METERED] - day[D_INDETERMINATE]),
+            ict_day=ict_day,
+            used_bytes=int(day.determinate_bytes[0]),
             quota_bytes=self.settings.quota_bytes,
             # A restore leaves no crossing; its time is that of the reading that corrected.
             crossed_time_ms=changes[-1][1] if crossed_ms == NONE else crossed_ms,
-            decision_key=decision_key(int(day[D_DAY]), sim, action, number),
+            decision_key=decision_key(ict_day, key % 2**KEY_BITS, action, number),
         )
 
-    def _operator_of(self, sim: int) -> str:
-        registered = (
-            self.sims.operator_of(int(self.meter.sim_keys.keys[sim, 0])) if self.sims else ""
-        )
-        number = int(self.meter.tables.sims[sim, M_OPERATOR])
+    def _operator_of(self, key: int, number: int) -> str:
+        registered = self.sims.operator_of(key) if self.sims else ""
         if registered or self.operators is None or number == NONE:
             return registered
         return self.operators.texts[number]

@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from phusong.kernels.days import day_start_ms
 from phusong.kernels.meter_state import Meter
-from phusong.kernels.meter_tables import D_MARKS, HAS_READING
+from phusong.kernels.meter_tables import NOTIFIED_SHIFT
 from phusong.verifier.programme.pupils import pupils_of
 from phusong.verifier.registry.sims import SimRegister
+from reference.metering import meter_of
+from reference.usage import Usage
 
 FIRST, LAST = 18_900, 18_990  # 2021-09-30 and three months on
 KEYS = [3, 5, 7]
@@ -26,11 +29,7 @@ def register() -> SimRegister:
 
 def meter(*heard: tuple[int, int]) -> Meter:
     """A meter that heard of SIMs on days."""
-    found = Meter(np.array([1, 2, 3]))
-    for key, day in heard:
-        row = found.sim_day_row(key, day)
-        found.sim_days[row, D_MARKS] |= HAS_READING
-    return found
+    return meter_of([Usage(day_start_ms(day) + 1, sim=key) for key, day in heard])
 
 
 def test_only_a_reading_within_the_entitlement_shows_that_a_pupil_was_provided_for() -> None:
@@ -45,7 +44,7 @@ def test_an_entitlement_that_has_not_begun_is_not_counted() -> None:
 
 def test_a_day_that_only_a_decision_named_is_no_sign_of_a_sim() -> None:
     unheard = Meter(np.array([1, 2, 3]))
-    unheard.sim_day_row(3, FIRST)
+    unheard.mark_decided(3, FIRST, 1 << NOTIFIED_SHIFT)
 
     assert pupils_of(register(), unheard, FIRST).entitled_heard_count == 0
 
