@@ -167,6 +167,11 @@ class Doors:
         """The sequence of the last committed frame."""
         return self._writer.sequence
 
+    @property
+    def segment(self) -> int:
+        """The number of the segment that is written."""
+        return self._writer.segment
+
     def committed_time_ms(self, sequence: int) -> int:
         """Return when a frame came, to a second; for one from before the start, when the last of those came."""
         return self.intake.committed_time_ms(sequence)

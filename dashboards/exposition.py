@@ -1,14 +1,15 @@
 """`/metrics`: one custom collector over what collector and verifier last told. A scrape computes nothing.
 
-No label is ever a SIM, a session, a cell or a site: the number of series does not grow with them.
+No label is ever a SIM, a session, a cell or a site: the number of series does not grow with them. Series per site are a page
+of their own, which has to be asked for.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from phusong.collector.admission.doorkeeper import DoorCounts
@@ -21,27 +22,36 @@ from phusong.dashboards.exposition_intake import (
     intake_families,
     journal_families,
 )
+from phusong.dashboards.exposition_judged import judgement_families
+from phusong.dashboards.exposition_sites import site_families
+from phusong.dashboards.exposition_verifier import lag_families, row_families, verifier_families
+from phusong.dashboards.families import Family, counter, gauge, gauges
 from phusong.dashboards.verifier_lag import VerifierLag
-from phusong.kernels.frame import Transport
+from phusong.verifier.process_use import ProcessUse
 from phusong.verifier.status import VerifierStatus
 
 
-class Facts(NamedTuple):
-    """Everything a scrape shows, taken at one moment."""
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a scrape shows, taken at one moment.
+
+    judged: the last status that carried a judgement. ready: by part (intake, journal, verifier, and broker where one is read).
+    broker: None where none is read. snapshot_age_s: None before the first.
+    """
 
     software_version: str
-    journal_sequence: int
-    journal_bytes: int
     connection_count: int
     intake: IntakeCounts
+    doors: DoorCounts
+    ready: dict[str, bool]
+    journal: JournalFacts
     verifier_start_count: int
     verifier_lag: VerifierLag
-    status: VerifierStatus | None
-    judged: VerifierStatus | None  # the last status that carried a judgement
-    doors: DoorCounts
-    ready: dict[str, bool]  # by part: intake, journal, verifier, and broker where one is read
-    broker: BrokerCounts | None = None  # None: no broker is read
-    journal: JournalFacts = JournalFacts()
+    status: VerifierStatus | None = None
+    judged: VerifierStatus | None = None
+    broker: BrokerCounts | None = None
+    snapshot_age_s: float | None = None
+    use: ProcessUse = field(default_factory=ProcessUse)
 
 
 class FactSource(Protocol):
@@ -51,23 +61,44 @@ class FactSource(Protocol):
         """Return them as they are now."""
 
 
-class Exposition(Collector):
-    """Facts as metric families."""
+class Families(Collector):
+    """The families of one moment, for an encoder."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        """Keep them."""
+        self._families = families
+
+    def collect(self) -> Iterable[Family]:
+        """Return every family."""
+        return self._families
+
+
+def render(families: Iterable[Family], accept: str) -> tuple[bytes, str]:
+    """Return the body and content type a scraper accepts: OpenMetrics or text."""
+    encoder, content_type = choose_encoder(accept)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Families(list(families)))
+    return encoder(registry), content_type
+
+
+class Exposition:
+    """Facts as pages of metrics. Facts are taken where the service runs; rendering may be done on another thread."""
 
     def __init__(self, source: FactSource) -> None:
         """Keep the source; it is asked at each scrape."""
         self._source = source
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
         self._start_families = _start_families()
 
-    def describe(self) -> Iterable[Metric]:
-        """Name nothing in advance: facts may not be there yet."""
-        return []
+    def facts(self) -> Facts:
+        """Return the facts as they are now."""
+        return self._source.facts()
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield every family."""
-        facts = self._source.facts()
+    def page(self, facts: Facts, accept: str) -> tuple[bytes, str]:
+        """Return `/metrics`."""
+        return render(self.families(facts), accept)
+
+    def families(self, facts: Facts) -> Iterator[Family]:
+        """Yield every family of `/metrics`."""
         yield from self._start_families
         yield from _service_families(facts)
         yield from door_families(facts.doors)
@@ -75,140 +106,63 @@ class Exposition(Collector):
         yield from intake_families(facts.intake)
         if facts.broker is not None:
             yield from broker_families(facts.broker)
+        yield counter(
+            "phusong_verifier_starts",
+            "Times the verifier process was started.",
+            facts.verifier_start_count,
+        )
+        yield from lag_families(facts.verifier_lag)
+        if facts.snapshot_age_s is not None:
+            yield gauge(
+                "phusong_verifier_snapshot_age_seconds",
+                "Time since the verifier's snapshot was written; it is not written while no frame comes.",
+                facts.snapshot_age_s,
+            )
         if facts.status is not None:
-            yield from _row_families(facts.status)
-            yield from _verifier_families(facts.status)
-        yield from _lag_families(facts.verifier_lag)
+            yield from row_families(facts.status)
+            yield from verifier_families(facts.status)
         if facts.judged is not None and facts.judged.judgement is not None:
-            yield from _judgement_families(facts.judged)
+            yield from judgement_families(facts.judged.judgement)
 
-    def render(self, accept: str) -> tuple[bytes, str]:
-        """Return the body and content type a scraper accepts: OpenMetrics or text."""
-        encoder, content_type = choose_encoder(accept)
-        return encoder(self._registry), content_type
-
-
-def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, documentation, value=value)
+    def site_page(self, facts: Facts, accept: str) -> tuple[bytes, str]:
+        """Return `/metrics/sites`."""
+        judgement = None if facts.judged is None else facts.judged.judgement
+        return render(() if judgement is None else site_families(judgement.site_rows), accept)
 
 
-def _start_families() -> list[Metric]:
+def _start_families() -> list[Family]:
     """Return when this process started, under the name that Prometheus' own clients use; nothing where there is no /proc.
 
     The other families of that collector are left out: it lists every open file at each scrape, and 50,000 connections
     would make that tens of milliseconds in which no door is served.
     """
     return [
-        family
+        gauge(family.name, "When the process started.", family.samples[0].value)
         for family in ProcessCollector(registry=None).collect()
         if family.name == "process_start_time_seconds"
     ]
 
 
-def _service_families(facts: Facts) -> Iterator[Metric]:
-    build = GaugeMetricFamily(
-        "phusong_build_info", "The software that runs; always 1.", labels=["version"]
+def _service_families(facts: Facts) -> Iterator[Family]:
+    yield gauges(
+        "phusong_build_info",
+        "The software that runs; always 1.",
+        ["version"],
+        {(facts.software_version,): 1},
     )
-    build.add_metric([facts.software_version], 1)
-    yield build
-    ready = GaugeMetricFamily(
-        "phusong_ready", "1 while this part is ready; /-/ready says why not.", labels=["part"]
+    yield counter(
+        "process_cpu_seconds", "Processor time of the collector's process.", facts.use.cpu_seconds
     )
-    for part, is_ready in facts.ready.items():
-        ready.add_metric([part], is_ready)
-    yield ready
-    yield _gauge(
-        "phusong_journal_sequence", "Sequence of the last frame committed.", facts.journal_sequence
-    )
-    yield _gauge("phusong_journal_size_bytes", "Bytes of all segments.", facts.journal_bytes)
-    yield _gauge("phusong_mqtt_connections", "MQTT clients connected now.", facts.connection_count)
-    starts = CounterMetricFamily(
-        "phusong_verifier_starts", "Times the verifier process was started.", labels=[]
-    )
-    starts.add_metric([], facts.verifier_start_count)
-    yield starts
-
-
-def _row_families(status: VerifierStatus) -> Iterator[Metric]:
-    """Rows by outcome: received = taken + duplicate + refused."""
-    rows = status.rows
-    for name, documentation, counts in (
-        ("received", "Rows received; an unreadable payload counts as one.", rows.received),
-        ("taken", "Rows that count.", rows.taken),
-        ("duplicate", "Rows that had come before.", rows.duplicate),
-    ):
-        family = CounterMetricFamily(
-            f"phusong_verifier_{name}_rows", documentation, labels=["operator", "transport"]
+    if facts.use.resident_bytes:
+        yield gauge(
+            "process_resident_memory_bytes",
+            "Memory of the collector's process.",
+            facts.use.resident_bytes,
         )
-        for (operator, transport), count in counts.items():
-            family.add_metric([operator, Transport(transport).name.lower()], count)
-        yield family
-    refused = CounterMetricFamily(
-        "phusong_verifier_refused_rows",
-        "Rows and payloads kept in the journal but not counted, by reason.",
-        labels=["operator", "transport", "reason"],
+    yield gauges(
+        "phusong_ready",
+        "1 while this part is ready; /-/ready says why not.",
+        ["part"],
+        {(part,): is_ready for part, is_ready in facts.ready.items()},
     )
-    for (operator, transport, reason), count in rows.refused.items():
-        refused.add_metric([operator, Transport(transport).name.lower(), reason], count)
-    yield refused
-
-
-def _lag_families(lag: VerifierLag) -> Iterator[Metric]:
-    yield _gauge(
-        "phusong_verifier_lag_frames", "Frames committed and not yet judged.", lag.frame_count
-    )
-    yield _gauge(
-        "phusong_verifier_lag_seconds",
-        "Since when the oldest frame not yet judged waits.",
-        lag.seconds,
-    )
-
-
-def _verifier_families(status: VerifierStatus) -> Iterator[Metric]:
-    yield _gauge(
-        "phusong_verifier_applied_sequence",
-        "Sequence of the last frame judged.",
-        status.applied_sequence,
-    )
-    yield _gauge(
-        "phusong_verifier_sequence_gaps",
-        "Batches that sources numbered and never sent.",
-        status.sequence_gaps,
-    )
-    yield _gauge(
-        "phusong_verifier_snapshot_sequence",
-        "Sequence of the last snapshot.",
-        status.snapshot_sequence,
-    )
-
-
-def _judgement_families(status: VerifierStatus) -> Iterator[Metric]:
-    judgement = status.judgement
-    assert judgement is not None
-    sites = GaugeMetricFamily(
-        "phusong_sites",
-        "Site rows (site, operator, technology) by list, operator and verdict.",
-        labels=["list", "operator", "verdict"],
-    )
-    for labels, count in judgement.sites.items():
-        sites.add_metric(list(labels), count)
-    yield sites
-    sims = GaugeMetricFamily(
-        "phusong_quota_sims", "SIMs by state of the present day.", labels=["state"]
-    )
-    for state, count in judgement.sims.items():
-        sims.add_metric([state], count)
-    yield sims
-    totals = GaugeMetricFamily(
-        "phusong_quota_readings",
-        "Usage readings of the present day by outcome: received is the sum of the others.",
-        labels=["outcome"],
-    )
-    for outcome in ("received", "counted", "duplicate", "stale", "rejected", "quarantined"):
-        totals.add_metric([outcome], judgement.quota_totals.get(outcome, 0))
-    yield totals
-    yield _gauge(
-        "phusong_judged_timestamp_seconds",
-        "When sites and SIMs were last judged.",
-        judgement.as_of_ms / 1000,
-    )
+    yield gauge("phusong_mqtt_connections", "MQTT clients connected now.", facts.connection_count)

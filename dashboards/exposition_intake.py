@@ -3,62 +3,62 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from prometheus_client.metrics_core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
-
 from phusong.collector.admission.doorkeeper import DoorCounts
 from phusong.collector.broker.road import BrokerCounts
-from phusong.collector.counts import COMMIT_SECONDS_EDGES, IntakeCounts
+from phusong.collector.counts import COMMIT_SECONDS_EDGES, IntakeCounts, Origin
 from phusong.collector.space import Space
+from phusong.dashboards.families import Family, counter, counters, gauge, histograms
 from phusong.kernels.frame import Transport
 
 ORIGIN_LABELS = ["operator", "transport"]
 
 
 class JournalFacts(NamedTuple):
-    """How the journal fares on its disk."""
+    """How far the journal is and how it fares on its disk."""
 
+    sequence: int = 0
+    segment: int = 1
+    size_bytes: int = 0
     space: Space = Space()
     signed_age_s: float = 0.0
     signing_failure_count: int = 0
     damaged_segment_count: int = 0
 
 
-def journal_families(journal: JournalFacts) -> Iterator[Metric]:
-    """Yield whether there is room, and whether it is signed."""
+def journal_families(journal: JournalFacts) -> Iterator[Family]:
+    """Yield how far the journal is, whether there is room, and whether it is signed."""
     space = journal.space
-    yield GaugeMetricFamily(
-        "phusong_journal_signed_age_seconds",
-        "Time since the journal's head was signed, or found signed already.",
-        value=journal.signed_age_s,
-    )
-    yield GaugeMetricFamily(
-        "phusong_journal_damaged_segments",
-        "Sealed segments that are missing or not what was sealed, as far as they were looked at.",
-        value=journal.damaged_segment_count,
-    )
-    yield CounterMetricFamily(
-        "phusong_journal_signing_failures",
-        "Attempts to sign a head or to seal a segment that failed.",
-        value=journal.signing_failure_count,
-    )
     for name, documentation, value in (
-        ("free_bytes", "Room left on the disk of the journal.", space.free_bytes),
+        ("journal_sequence", "Sequence of the last frame committed.", journal.sequence),
+        ("journal_segment", "Number of the segment that is written now.", journal.segment),
+        ("journal_size_bytes", "Bytes of all segments.", journal.size_bytes),
         (
-            "needed_bytes",
+            "journal_signed_age_seconds",
+            "Time since the journal's head was signed, or found signed already.",
+            journal.signed_age_s,
+        ),
+        (
+            "journal_damaged_segments",
+            "Sealed segments that are missing or not what was sealed, as far as they were looked at.",
+            journal.damaged_segment_count,
+        ),
+        ("disk_free_bytes", "Room left on the disk of the journal.", space.free_bytes),
+        (
+            "disk_needed_bytes",
             "Room on the disk below which nothing new is taken.",
             space.needed_bytes,
         ),
-        ("nearly_full", "1 while nothing new is taken for want of room.", space.is_short),
+        ("disk_nearly_full", "1 while nothing new is taken for want of room.", space.is_short),
     ):
-        yield GaugeMetricFamily(f"phusong_disk_{name}", documentation, value=value)
+        yield gauge(f"phusong_{name}", documentation, value)
+    yield counter(
+        "phusong_journal_signing_failures",
+        "Attempts to sign a head or to seal a segment that failed.",
+        journal.signing_failure_count,
+    )
 
 
-def intake_families(counts: IntakeCounts) -> Iterator[Metric]:
+def intake_families(counts: IntakeCounts) -> Iterator[Family]:
     """Yield what came in since the process started, by origin and outcome."""
     for name, documentation, field in (
         ("received_payloads", "Payloads journalled.", "payload_count"),
@@ -66,56 +66,53 @@ def intake_families(counts: IntakeCounts) -> Iterator[Metric]:
         ("accepted_rows", "Rows that receipts called accepted.", "accepted_row_count"),
         ("duplicate_rows", "Rows that receipts called duplicate.", "duplicate_row_count"),
     ):
-        family = CounterMetricFamily(
-            f"phusong_collector_{name}", documentation, labels=ORIGIN_LABELS
-        )
-        for origin, origin_counts in counts.origins.items():
-            transport = Transport(origin.transport).name.lower()
-            family.add_metric([origin.operator, transport], getattr(origin_counts, field))
-        yield family
-    refused = CounterMetricFamily(
+        values = {
+            _labels(origin): getattr(of_origin, field)
+            for origin, of_origin in counts.origins.items()
+        }
+        yield counters(f"phusong_collector_{name}", documentation, ORIGIN_LABELS, values)
+    yield counters(
         "phusong_collector_refused",
         "Payloads and rows that receipts called refused, by reason.",
-        labels=[*ORIGIN_LABELS, "reason"],
+        [*ORIGIN_LABELS, "reason"],
+        {(*_labels(origin), reason): count for (origin, reason), count in counts.refused.items()},
     )
-    for (origin, reason), count in counts.refused.items():
-        transport = Transport(origin.transport).name.lower()
-        refused.add_metric([origin.operator, transport, reason], count)
-    yield refused
-    yield _commit_seconds(counts)
-    yield GaugeMetricFamily(
+    yield histograms(
+        "phusong_journal_commit_seconds",
+        "Time of one commit, decoding and fsync included.",
+        (),
+        COMMIT_SECONDS_EDGES,
+        {(): (counts.commit_seconds_counts, counts.commit_seconds_sum)},
+    )
+    yield gauge(
         "phusong_collector_queue_bytes",
         "Payload bytes that wait for a commit.",
-        value=counts.queue_bytes,
+        counts.queue_bytes,
     )
-    yield GaugeMetricFamily(
+    yield gauge(
         "phusong_collector_queue_payloads",
         "Payloads that wait for a commit.",
-        value=counts.queue_payload_count,
+        counts.queue_payload_count,
     )
 
 
-def door_families(counts: DoorCounts) -> Iterator[Metric]:
+def door_families(counts: DoorCounts) -> Iterator[Family]:
     """Yield who was not let in and who had to wait since the process started."""
-    refused = CounterMetricFamily(
+    yield counters(
         "phusong_door_refused",
         "Connections, calls and handshakes that were not let in, by reason.",
-        labels=["door", "reason"],
+        ["door", "reason"],
+        counts.denied,
     )
-    for (door, reason), count in counts.denied.items():
-        refused.add_metric([door, reason], count)
-    yield refused
-    held = CounterMetricFamily(
+    yield counters(
         "phusong_door_held",
         "Times a source was ahead of its rate: not read for a while, or told to come again.",
-        labels=["door"],
+        ["door"],
+        {(door,): count for door, count in counts.held.items()},
     )
-    for door, count in counts.held.items():
-        held.add_metric([door], count)
-    yield held
 
 
-def broker_families(counts: BrokerCounts) -> Iterator[Metric]:
+def broker_families(counts: BrokerCounts) -> Iterator[Family]:
     """Yield what happened between us and the broker since the process started."""
     for name, documentation, value in (
         ("connected", "1 while the broker is read.", counts.is_connected),
@@ -125,7 +122,7 @@ def broker_families(counts: BrokerCounts) -> Iterator[Metric]:
             counts.refused_subscription_count,
         ),
     ):
-        yield GaugeMetricFamily(f"phusong_broker_{name}", documentation, value=value)
+        yield gauge(f"phusong_broker_{name}", documentation, value)
     for name, documentation, value in (
         ("reconnects", "Connections after the first.", counts.reconnect_count),
         (
@@ -144,19 +141,8 @@ def broker_families(counts: BrokerCounts) -> Iterator[Metric]:
             counts.acknowledged_count,
         ),
     ):
-        yield CounterMetricFamily(f"phusong_broker_{name}", documentation, value=value)
+        yield counter(f"phusong_broker_{name}", documentation, value)
 
 
-def _commit_seconds(counts: IntakeCounts) -> Metric:
-    """Return how long commits took, from taking what waits to bytes on disk."""
-    family = HistogramMetricFamily(
-        "phusong_journal_commit_seconds", "Time of one commit, decoding and fsync included."
-    )
-    total = 0
-    buckets: list[tuple[str, float]] = []
-    edges = (*map(str, COMMIT_SECONDS_EDGES), "+Inf")
-    for edge, count in zip(edges, counts.commit_seconds_counts, strict=True):
-        total += count
-        buckets.append((edge, total))
-    family.add_metric([], buckets=buckets, sum_value=counts.commit_seconds_sum)
-    return family
+def _labels(origin: Origin) -> tuple[str, str]:
+    return origin.operator, Transport(origin.transport).name.lower()

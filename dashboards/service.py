@@ -23,7 +23,9 @@ from phusong.dashboards.verifier_lag import VerifierLag
 from phusong.dashboards.verifier_link import VerifierLink
 from phusong.v1.enforcement_pb2 import Decision
 from phusong.verifier.process import FollowOptions
+from phusong.verifier.process_use import process_use
 from phusong.verifier.quota.settings import QuotaSettings
+from phusong.verifier.snapshot import snapshot_age_s
 from phusong.verifier.status import VerifierStatus
 
 READY_FILE = "serve.json"
@@ -46,6 +48,7 @@ class ServiceOptions:
     disk_reserve_bytes: int = RESERVE_BYTES
     limits: Limits = DEFAULT_LIMITS
     tls: Tls | None = None
+    has_site_metrics: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,10 @@ class Service:
         self._options = options
         self._doors: Doors | None = None
         self.link = VerifierLink(
-            FollowOptions(options.data, options.settings, options.clock_offset_ms), self._hear
+            FollowOptions(
+                options.data, options.settings, options.clock_offset_ms, options.has_site_metrics
+            ),
+            self._hear,
         )
 
     @asynccontextmanager
@@ -96,7 +102,9 @@ class Service:
                 )
             )
             await stack.enter_async_context(self.link)
-            app = http_app(Exposition(self), self.not_ready)
+            app = http_app(
+                Exposition(self), self.not_ready, has_site_metrics=options.has_site_metrics
+            )
             await stack.enter_async_context(
                 http_door(app, listening, self._doors.doorkeeper, options.tls)
             )
@@ -116,26 +124,30 @@ class Service:
     def facts(self) -> Facts:
         """Return what a scrape shows."""
         assert self._doors is not None
-        segments = (self._options.data / "journal").glob("segment-*")
+        doors, options = self._doors, self._options
+        segments = (options.data / "journal").glob("segment-*")
         return Facts(
             software_version=version("phusong"),
-            journal_sequence=self._doors.sequence,
-            journal_bytes=sum(path.stat().st_size for path in segments),
-            connection_count=self._doors.connection_count,
-            intake=self._doors.counts,
+            connection_count=doors.connection_count,
+            intake=doors.counts,
+            doors=doors.doorkeeper.counts,
+            ready={part: trouble is None for part, trouble in self._troubles().items()},
+            journal=JournalFacts(
+                doors.sequence,
+                doors.segment,
+                sum(path.stat().st_size for path in segments),
+                doors.space,
+                doors.signing.signed_age_s,
+                doors.signing.failure_count,
+                len(doors.signing.damaged),
+            ),
             verifier_start_count=self.link.start_count,
             verifier_lag=self.verifier_lag(),
             status=self.link.status,
             judged=self.link.judged,
-            doors=self._doors.doorkeeper.counts,
-            broker=self._doors.broker_counts,
-            ready={part: trouble is None for part, trouble in self._troubles().items()},
-            journal=JournalFacts(
-                self._doors.space,
-                self._doors.signing.signed_age_s,
-                self._doors.signing.failure_count,
-                len(self._doors.signing.damaged),
-            ),
+            broker=doors.broker_counts,
+            snapshot_age_s=snapshot_age_s(options.data, options.clock() - options.clock_offset_ms),
+            use=process_use(),
         )
 
     @property

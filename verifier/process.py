@@ -18,12 +18,15 @@ from phusong.kernels.frame import FrameDamaged
 from phusong.verifier.closing import HistoryGone
 from phusong.verifier.journal import JournalDamaged, JournalReader
 from phusong.verifier.placing import Horizon
+from phusong.verifier.process_use import process_use
+from phusong.verifier.programme.standing import ObligationFigures, obligation_figures
 from phusong.verifier.quota.decisions import decision_message
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.replay import build_state
 from phusong.verifier.snapshot import is_complete, write_snapshot
 from phusong.verifier.state import RegistriesChanged, State
 from phusong.verifier.status import Judgement, VerifierStatus, judge, row_counts
+from phusong.verifier.stopwatch import Stopwatch
 from phusong.verifier.warm import warm_up
 
 log = logging.getLogger(__name__)
@@ -34,8 +37,16 @@ POLL_S = 0.005
 STATUS_EVERY_S = 0.5
 # When the end of the journal is reached there is time to say so sooner; counting gaps at a million sources takes 13 ms.
 STATUS_AT_END_EVERY_S = 0.1
-# Judging all sites costs far more than counting; a scrape comes every 15 s at the most often.
+# Judging all sites and SIMs costs far more than counting; a scrape comes every 15 s at the most often.
 JUDGE_EVERY_S = 5.0
+# Nothing is decided meanwhile, so it may take a three-hundredth of the time, but is done once a minute whatever it takes:
+# a third of a second for a million SIMs.
+JUDGE_PAUSE_FACTOR = 300
+JUDGE_PAUSE_MAX_S = 60.0
+# Also when nothing comes: a day ends, evidence grows old.
+JUDGE_QUIET_EVERY_S = 60.0
+# Who of a million pupils was ever heard of changes slowly.
+OBLIGATIONS_PAUSE_FACTOR = 1000
 SNAPSHOT_EVERY_S = 60.0
 # A step must end soon enough to send its decisions.
 FRAMES_PER_STEP = 16
@@ -46,11 +57,15 @@ STOP = b"stop"
 
 @dataclass(frozen=True, slots=True)
 class FollowOptions:
-    """What the process is started with; the clock runs this far ahead of the machine's."""
+    """What the process is started with; the clock runs this far ahead of the machine's.
+
+    tells_sites: whether judgements carry a row for each site, operator and technology.
+    """
 
     data: Path
     settings: QuotaSettings
     clock_offset_ms: int
+    tells_sites: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +82,25 @@ class Follower:
         """Build the state; `tell` is called with every report."""
         self._options = options
         self._tell = tell
+        self._stopwatch = Stopwatch(time.perf_counter)
         self._state = self._build()
         self._reader = self._read_on()
         self._snapshot_sequence = 0
-        self._judged_at_s = self._told_at_s = -JUDGE_EVERY_S
+        self._told_at_s = -STATUS_EVERY_S
+        self._judge_due_s = 0.0
         self._told_sequence = -1
         self._snapshot_at_s = time.monotonic()
         self._judged_sequence = -1
+        self._obligations: tuple[ObligationFigures, ...] = ()
+        self._obligations_due_s = 0.0
 
     def step(self) -> bool:
         """Take in what the journal has; return whether there was anything."""
+        self._stopwatch.start()
         applied = self._advance()
         decisions = self._decisions()
+        if applied:
+            self._stopwatch.lap("decide")
         now_s = time.monotonic()
         judgement = self._judgement(now_s)
         if decisions or judgement or self._is_status_due(now_s, is_at_end=not applied):
@@ -93,6 +115,7 @@ class Follower:
 
     def write_snapshot(self) -> None:
         """Write the state down, where it is newer than the last time."""
+        self._stopwatch.start()
         self._snapshot_at_s = time.monotonic()
         sequence = self._state.position.sequence
         if sequence != self._snapshot_sequence and is_complete(self._state):
@@ -102,13 +125,18 @@ class Follower:
                 log.warning("no snapshot could be written: %s", error)
             else:
                 self._snapshot_sequence = sequence
+            self._stopwatch.lap("snapshot")
 
     def _is_status_due(self, now_s: float, *, is_at_end: bool) -> bool:
         is_news = is_at_end and self._state.position.sequence != self._told_sequence
         return now_s - self._told_at_s >= (STATUS_AT_END_EVERY_S if is_news else STATUS_EVERY_S)
 
     def _build(self) -> State:
-        return build_state(self._options.data, Horizon(), self._options.settings)
+        self._stopwatch.start()
+        state = build_state(self._options.data, Horizon(), self._options.settings)
+        self._stopwatch.lap("start")
+        state.lap = self._stopwatch.lap
+        return state
 
     def _read_on(self) -> JournalReader:
         return JournalReader(self._options.data / "journal", self._state.position)
@@ -117,6 +145,7 @@ class Follower:
         start = self._state.position.sequence
         try:
             for frame in self._reader.frames(start + FRAMES_PER_STEP):
+                self._stopwatch.lap("read")
                 self._state.apply(frame)
         except RegistriesChanged:
             self._reader.close()
@@ -132,10 +161,27 @@ class Follower:
 
     def _judgement(self, now_s: float) -> Judgement | None:
         sequence = self._state.position.sequence
-        if now_s - self._judged_at_s < JUDGE_EVERY_S or sequence == self._judged_sequence:
+        is_quiet = sequence == self._judged_sequence
+        if now_s < self._judge_due_s + (JUDGE_QUIET_EVERY_S if is_quiet else 0):
             return None
-        self._judged_at_s, self._judged_sequence = now_s, sequence
-        return judge(self._state, self._now_ms())
+        self._judged_sequence = sequence
+        self._stopwatch.start()
+        as_of_ms = self._now_ms()
+        verdicts = self._state.verdicts(as_of_ms)
+        if now_s >= self._obligations_due_s:
+            began_s = time.monotonic()
+            self._obligations = obligation_figures(self._state, verdicts, as_of_ms)
+            ended_s = time.monotonic()
+            self._obligations_due_s = ended_s + OBLIGATIONS_PAUSE_FACTOR * (ended_s - began_s)
+        judgement = judge(
+            *(self._state, verdicts, self._obligations, as_of_ms),
+            tells_sites=self._options.tells_sites,
+        )
+        self._stopwatch.lap("judge")
+        ended_s = time.monotonic()
+        pause_s = max(JUDGE_EVERY_S, JUDGE_PAUSE_FACTOR * (ended_s - now_s))
+        self._judge_due_s = ended_s + min(pause_s, JUDGE_PAUSE_MAX_S)
+        return judgement
 
     def _status(self, judgement: Judgement | None) -> VerifierStatus:
         return VerifierStatus(
@@ -144,6 +190,8 @@ class Follower:
             sequence_gaps=self._state.windows.gap_count(),
             snapshot_sequence=self._snapshot_sequence,
             judgement=judgement,
+            stage_seconds=dict(self._stopwatch.seconds),
+            use=process_use(),
         )
 
     def _now_ms(self) -> int:

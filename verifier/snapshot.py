@@ -95,6 +95,15 @@ def read_snapshot(
     return written.state(horizon, settings)
 
 
+def snapshot_age_s(data: Path, machine_time_ms: int) -> float | None:
+    """Return how long ago the snapshot was written, None without one. machine_time_ms: of the clock that stamps files."""
+    try:
+        written_s = (data / "snapshot" / NAME).stat().st_mtime
+    except OSError:
+        return None
+    return max(machine_time_ms / 1000 - written_s, 0.0)
+
+
 def snapshot_settings(data: Path) -> str | None:
     """Return the digest of the settings that figures were last made with here, None where nothing says so."""
     try:

@@ -5,6 +5,7 @@ with that horizon: rows beyond it are not counted at all.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,6 +50,7 @@ from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.quota.state import QuotaState
 from phusong.verifier.registry.entries import RegistryHistory
 from phusong.verifier.registry.known import KnownRegistries
+from phusong.verifier.stopwatch import no_lap
 from phusong.verifier.tallies import Refusals, Tallies, join_refusals, no_refusals
 
 ROW_KINDS = {
@@ -86,6 +88,7 @@ class State:
     time_max_ms: int = 0  # the latest time any row counts under
     received_max_ms: int = 0  # the latest arrival of any row
     beyond_count: int = 0  # rows left out because they lie beyond the horizon
+    lap: Callable[[str], None] = no_lap  # told the name of each stage of `apply` that is done
 
     def apply(self, stored: StoredFrame) -> Refusals:
         """Take in the next frame; return what of it is not counted, and why."""
@@ -93,6 +96,7 @@ class State:
         opened = open_frame(stored)
         # First, so that a list of sites judges the rows it came with.
         others = self._add_others(opened)
+        self.lap("decode")
         facts = judge_payloads(
             opened,
             register=self.registries.sources(stored.sequence),
@@ -101,13 +105,14 @@ class State:
             tallies=self.tallies,
             windows=self.windows,
         )
-        refusals = [
-            others,
-            self._refuse_payloads(opened),
-            self._add_signal(opened, facts),
-            self._add_usage(opened, facts),
-            self._add_cells(opened, facts),
-        ]
+        refusals = [others, self._refuse_payloads(opened)]
+        self.lap("payloads")
+        refusals.append(self._add_signal(opened, facts))
+        self.lap("signal")
+        refusals.append(self._add_usage(opened, facts))
+        self.lap("usage")
+        refusals.append(self._add_cells(opened, facts))
+        self.lap("cells")
         self.position = stored.position
         if self.horizon.knows(stored.received_time_ms):
             self.used = stored.position

@@ -1,15 +1,25 @@
 """What the verifier tells about itself: plain counts, small at any number of SIMs."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from phusong.kernels.days import ict_day
 from phusong.kernels.plmn import OPERATORS
 from phusong.kernels.reject import reason_name
 from phusong.kernels.route_names import OPERATOR_OTHER
+from phusong.verifier.coverage.ages import EvidenceAges, evidence_ages, observed_age_ms
+from phusong.verifier.coverage.records import SiteVerdict
+from phusong.verifier.process_use import ProcessUse
+from phusong.verifier.programme.standing import ObligationFigures
 from phusong.verifier.quota.decisions import day_text
-from phusong.verifier.quota.reporting import day_totals
+from phusong.verifier.quota.figures import QuotaFigures
 from phusong.verifier.state import State
+
+# Lists are the steward's, who may name as many as there are sites: what comes after these shares one label.
+LIST_LABEL_COUNT_MAX = 64
+LIST_OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +32,40 @@ class RowCounts:
     refused: dict[tuple[str, int, str], int]
 
 
+class SiteRow(NamedTuple):
+    """One site, operator and technology; None where nothing was measured."""
+
+    site_code: str
+    list: str
+    operator: str
+    technology: str
+    verdict: str
+    share: float | None
+    lower_bound: float | None
+    observed_age_ms: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Verdicts and quota states, as of one time."""
+    """Verdicts, obligations and quota, as of one time.
+
+    sites: by (list, operator, verdict). quota: of "today" and "yesterday" in Vietnam; `day` is today.
+    site_rows: only where they are asked for.
+    """
 
     as_of_ms: int
-    sites: dict[tuple[str, str, str], int]  # (list, operator, verdict) → site rows
+    sites: dict[tuple[str, str, str], int]
+    evidence: EvidenceAges
+    validity_days: int
+    obligations: tuple[ObligationFigures, ...]
     day: str
-    sims: dict[str, int]  # state → SIMs of that day
-    quota_totals: dict[str, int]
+    quota: dict[str, QuotaFigures]
+    site_rows: tuple[SiteRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class VerifierStatus:
-    """One report of the verifier process."""
+    """One report of the verifier process. `stage_seconds` and `use` are of the process since its start."""
 
     applied_sequence: int
     rows: RowCounts
@@ -43,6 +73,8 @@ class VerifierStatus:
     snapshot_sequence: int
     judgement: Judgement | None = None
     decisions: list[bytes] = field(default_factory=list)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    use: ProcessUse = field(default_factory=ProcessUse)
 
 
 def row_counts(state: State) -> RowCounts:
@@ -56,16 +88,59 @@ def row_counts(state: State) -> RowCounts:
     )
 
 
-def judge(state: State, as_of_ms: int) -> Judgement:
-    """Return how many sites stand at each verdict, and how many SIMs in each state today."""
-    # A serving network can be any that somebody claims to have heard: those nobody expects share one label.
-    expected = set(OPERATORS).union(*(site.operators for site in state.coverage.sites.sites))
-    sites = Counter(
-        (row.list, row.operator if row.operator in expected else OPERATOR_OTHER, str(row.verdict))
-        for row in state.verdicts(as_of_ms)
-    )
+def judge(
+    state: State,
+    verdicts: Sequence[SiteVerdict],
+    obligations: tuple[ObligationFigures, ...],
+    as_of_ms: int,
+    *,
+    tells_sites: bool = False,
+) -> Judgement:
+    """Return the figures of a state. verdicts, obligations: as of `as_of_ms`."""
+    labelled = _labelled(state, verdicts)
     today = int(ict_day(as_of_ms))
-    totals = day_totals(state.quota.meter, today)
+    validity_days = state.registries.policy.time.validity_days
     return Judgement(
-        as_of_ms, dict(sites), day_text(today), state.quota.state_counts(today), totals
+        as_of_ms=as_of_ms,
+        sites=dict(Counter((row.list, row.operator, str(row.verdict)) for row in labelled)),
+        evidence=evidence_ages(labelled, validity_days, as_of_ms),
+        validity_days=validity_days,
+        obligations=obligations,
+        day=day_text(today),
+        quota={
+            "today": state.quota.figures(today),
+            "yesterday": state.quota.figures(today - 1),
+        },
+        site_rows=_site_rows(labelled, as_of_ms) if tells_sites else (),
+    )
+
+
+def _labelled(state: State, verdicts: Sequence[SiteVerdict]) -> list[SiteVerdict]:
+    """Return verdicts under names that are bounded in number, for labels.
+
+    A serving network can be any that somebody claims to have heard: those nobody expects share one label.
+    """
+    sites = state.coverage.sites.sites
+    operators = set(OPERATORS).union(*(site.operators for site in sites))
+    lists = set(list(dict.fromkeys(site.list for site in sites))[:LIST_LABEL_COUNT_MAX])
+    return [
+        row
+        if row.operator in operators and row.list in lists
+        else replace(
+            row,
+            operator=row.operator if row.operator in operators else OPERATOR_OTHER,
+            list=row.list if row.list in lists else LIST_OTHER,
+        )
+        for row in verdicts
+    ]
+
+
+def _site_rows(rows: Sequence[SiteVerdict], as_of_ms: int) -> tuple[SiteRow, ...]:
+    return tuple(
+        SiteRow(
+            *(row.site_code, row.list, row.operator, row.technology, str(row.verdict)),
+            *(row.share, row.lower_bound),
+            observed_age_ms(row, as_of_ms),
+        )
+        for row in rows
     )

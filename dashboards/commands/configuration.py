@@ -50,6 +50,9 @@ class Configuration(BaseModel):
         le=2**62,
         description="Room on the disk below which nothing new is taken.",
     )
+    site_metrics: bool = Field(
+        False, description="Serve /metrics/sites too: four series per site and operator."
+    )
     plaintext: bool = Field(
         False, description="Listen without TLS on an address that other machines can reach."
     )

@@ -31,11 +31,9 @@ from phusong.verifier.coverage.records import Verdict
 from phusong.verifier.placing import Horizon
 from phusong.verifier.programme.provinces import read_provinces
 from phusong.verifier.programme.pupils import pupils_of
-from phusong.verifier.programme.reading import default_programme, read_programme
+from phusong.verifier.programme.reading import platform_count, programme_in_force
 from phusong.verifier.programme.sites import verdicts_by_site
 from phusong.verifier.programme.status import Knowledge, Standing, Status, programme_status
-from phusong.verifier.programme.terms import Programme
-from phusong.verifier.registry.platforms import read_platforms
 from phusong.verifier.state import State
 
 app = typer.Typer(
@@ -103,7 +101,7 @@ def programme_document(data: Path, horizon: Horizon, view: ProvinceView) -> dict
     as_of_ms, known_ms = horizon.as_of_ms, horizon.known_at_ms
     assert as_of_ms is not None, "a report has a date"
     state = state_of(data, horizon)
-    programme, version = programme_of(state)
+    programme, version = programme_in_force(state.registries)
     verdicts = {as_of_ms: verdicts_by_site(state.verdicts(as_of_ms))}
 
     def verdicts_as_of(moment_ms: int) -> Mapping[str, Verdict]:
@@ -120,7 +118,7 @@ def programme_document(data: Path, horizon: Horizon, view: ProvinceView) -> dict
         verdicts_as_of=verdicts_as_of,
         end_of_day_ms=lambda day: time_ms(day, "deadline"),
         pupils=pupils_of(state.registries.sims, state.quota.meter, int(ict_day(as_of_ms))),
-        platform_count=_platform_count(state),
+        platform_count=platform_count(state.registries),
     )
     rows = programme_status(programme, known)
     return {
@@ -139,16 +137,6 @@ def programme_document(data: Path, horizon: Horizon, view: ProvinceView) -> dict
         "money": [money.model_dump(mode="json") for money in programme.money],
         "provinces": province_rows(state, verdicts[as_of_ms], view),
     }
-
-
-def programme_of(state: State) -> tuple[Programme, str]:
-    """Return the programme in force, and where it is from."""
-    version = state.registries.version("programme")
-    if version is None:
-        return default_programme(), "as shipped"
-    programme = read_programme(version.content)
-    assert isinstance(programme, Programme), "entries are validated before they are journalled"
-    return programme, f"{version.file}, sequence {version.sequence}"
 
 
 def province_rows(
@@ -180,15 +168,6 @@ def province_rows(
         }
         for (code, name, name_of_list), found in sorted(counts.items())
     ]
-
-
-def _platform_count(state: State) -> int | None:
-    version = state.registries.version("platforms")
-    if version is None:
-        return None
-    platforms = read_platforms(version.content)
-    assert isinstance(platforms, tuple), "entries are validated before they are journalled"
-    return len(platforms)
 
 
 def write_csv(rows: list[dict[str, Any]]) -> None:

@@ -41,6 +41,12 @@ def serve(
             help="Listen without TLS on an address that other machines can reach.",
         ),
     ] = None,
+    site_metrics: Annotated[
+        bool | None,
+        typer.Option(
+            "--site-metrics/--no-site-metrics", help="Serve series per site on /metrics/sites."
+        ),
+    ] = None,
     clock_start: Annotated[
         str | None, typer.Option("--clock-start", help="Rehearsals only: the clock starts here.")
     ] = None,
@@ -63,6 +69,7 @@ def serve(
         "http_port": http_port,
         "open_loopback": open_loopback,
         "plaintext": plaintext,
+        "site_metrics": site_metrics,
         "clock_start": clock_start,
     }
     found = read_configuration(config, flags)

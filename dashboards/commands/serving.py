@@ -108,6 +108,7 @@ def service_options(configuration: Configuration) -> ServiceOptions:
         disk_reserve_bytes=configuration.disk_reserve_bytes,
         limits=_fitting(limits_of(configuration.limits)),
         tls=tls_of(configuration.tls),
+        has_site_metrics=configuration.site_metrics,
     )
 
 

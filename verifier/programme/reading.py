@@ -9,6 +9,8 @@ from pydantic import ValidationError
 
 from phusong.kernels.registers import LineError
 from phusong.verifier.programme.terms import Programme
+from phusong.verifier.registry.known import KnownRegistries
+from phusong.verifier.registry.platforms import read_platforms
 
 DEFAULT_FILE = "3667.toml"
 # A programme is read by people; 256 KiB is already a book.
@@ -24,6 +26,26 @@ def default_programme() -> Programme:
     programme = read_programme(content)
     assert isinstance(programme, Programme), programme
     return programme
+
+
+def programme_in_force(registries: KnownRegistries) -> tuple[Programme, str]:
+    """Return the programme in force, and where it is from."""
+    version = registries.version("programme")
+    if version is None:
+        return default_programme(), "as shipped"
+    programme = read_programme(version.content)
+    assert isinstance(programme, Programme), "entries are validated before they are journalled"
+    return programme, f"{version.file}, sequence {version.sequence}"
+
+
+def platform_count(registries: KnownRegistries) -> int | None:
+    """Return how many platforms are on the published list, None without one."""
+    version = registries.version("platforms")
+    if version is None:
+        return None
+    platforms = read_platforms(version.content)
+    assert isinstance(platforms, tuple), "entries are validated before they are journalled"
+    return len(platforms)
 
 
 def read_programme(content: bytes) -> Programme | list[LineError]:

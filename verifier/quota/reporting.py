@@ -1,7 +1,6 @@
 """From the meter's tables to the report of a day."""
 
 import datetime as dt
-from collections import Counter
 
 import numpy as np
 
@@ -63,14 +62,6 @@ def report_day(
         np.count_nonzero(days.determinate_bytes >= QUOTA_BYTES_DECIMAL)
     )
     return QuotaDay(day_text(ict_day), settings.quota_bytes, rows, totals)
-
-
-def state_counts(
-    meter: Meter, sims: SimRegister | None, settings: QuotaSettings, ict_day: int
-) -> dict[str, int]:
-    """Return how many SIMs of a day are in each state."""
-    states = states_of(shown_sims(meter, ict_day), sims, settings)
-    return {str(STATES[state]): count for state, count in Counter(states.tolist()).items()}
 
 
 def shown_sims(meter: Meter, ict_day: int) -> SimDays:

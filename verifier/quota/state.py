@@ -21,8 +21,9 @@ from phusong.verifier.quota.decisions import (
     mark_step,
     parse_decision_key,
 )
+from phusong.verifier.quota.figures import QuotaFigures, quota_figures
 from phusong.verifier.quota.report import QuotaDay
-from phusong.verifier.quota.reporting import report_day, state_counts
+from phusong.verifier.quota.reporting import report_day
 from phusong.verifier.quota.settings import THRESHOLDS_PERCENT, QuotaSettings
 from phusong.verifier.registry.sims import SimRegister
 
@@ -84,9 +85,9 @@ class QuotaState:
         """Return the report of a day."""
         return report_day(self.meter, self.sims, self.settings, ict_day)
 
-    def state_counts(self, ict_day: int) -> dict[str, int]:
-        """Return how many SIMs of a day are in each state; cheap at any number of SIMs."""
-        return state_counts(self.meter, self.sims, self.settings, ict_day)
+    def figures(self, ict_day: int) -> QuotaFigures:
+        """Return a day in a handful of numbers."""
+        return quota_figures(self.meter, self.sims, self.settings, ict_day)
 
     def take_decisions(self, first_day: int | None = None) -> list[DecisionRecord]:
         """Return what the state implies and nobody decided or took before, in the order of the readings.
