@@ -65,6 +65,18 @@ def _site_count_families(judgement: Judgement) -> Iterator[Family]:
         ["list", "operator", "verdict"],
         judgement.sites,
     )
+    yield gauges(
+        "phusong_disputed_sites",
+        "Site rows whose verdict is under dispute, or was and is not yet proven anew.",
+        ["list", "operator"],
+        judgement.disputed,
+    )
+    yield gauges(
+        "phusong_disputes",
+        "Disputes about verdicts by state; OPEN and REBUTTED are open.",
+        ["state"],
+        {(state,): count for state, count in judgement.disputes.items()},
+    )
     evidence = judgement.evidence
     yield gauges(
         "phusong_expiring_sites",

@@ -22,6 +22,8 @@ ROW_KEYS = {"sites": ("site_code", "operator", "technology"), "sims": ("sim",)}
 NOT_COMPARED = {"software"}
 # Fields may be added: a report from before a field was there says nothing of it.
 ADDED_LATER = {"floors"}
+# Of these a report says nothing only where there is nothing to say: else somebody took them out.
+ADDED_EMPTY = {"overlay", "disputes"}
 
 
 class NoReport(ValueError):
@@ -68,7 +70,9 @@ def _recomputed(published: Document, state: State, horizon: Horizon) -> Document
     assert as_of_ms is not None, "a report has a time"
     assert known_at_ms is not None, "a report has a time"
     if "sites" in published:
-        document = coverage_document(state, state.verdicts(as_of_ms), as_of_ms, known_at_ms)
+        document = coverage_document(
+            state, state.reported(as_of_ms, known_at_ms), as_of_ms, known_at_ms
+        )
         return _narrowed(document, published, "sites", "site_code")
     report: QuotaDay = state.quota.day(day_number(published["day"]))
     return _narrowed(quota_document(state, report, as_of_ms, known_at_ms), published, "sims", "sim")
@@ -85,7 +89,9 @@ def _narrowed(document: Document, published: Document, name: str, key: str) -> D
 def _compare(published: Any, recomputed: Any, path: str = "") -> Iterator[str]:
     if isinstance(published, dict) and isinstance(recomputed, dict):
         for name in published | recomputed:
-            is_later = name in ADDED_LATER and name not in published
+            is_later = name not in published and (
+                name in ADDED_LATER or (name in ADDED_EMPTY and not recomputed.get(name))
+            )
             if (path or name not in NOT_COMPARED) and not is_later:
                 ours, theirs = recomputed.get(name, "nothing"), published.get(name, "nothing")
                 where = f"{path}.{name}" if path else name

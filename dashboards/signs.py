@@ -27,6 +27,15 @@ SIGNS: dict[str, Sign] = {
     "NOT_MET": Sign("▲", "#B8350B", "Không đạt", "not met"),
     "RUNNING": Sign("◆", "#F2C14E", "Đang thực hiện", "running"),
     "UNPROVEN": Sign("○", "#767676", "Chưa chứng minh", "unproven"),
+    "OPEN": Sign("◆", "#F2C14E", "Chờ trả lời", "open"),
+    "REBUTTED": Sign("◆", "#F2C14E", "Đã phản bác", "rebutted"),
+    "CONCEDED": Sign("●", "#1B6CA8", "Đã thừa nhận", "conceded"),
+    "WITHDRAWN": Sign("○", "#767676", "Đã rút", "withdrawn"),
+    "LAPSED": Sign("○", "#767676", "Quá hạn trả lời", "lapsed"),
+    "UPHELD": Sign("●", "#1B6CA8", "Chấp nhận khiếu nại", "upheld"),
+    "DISMISSED": Sign("▲", "#B8350B", "Bác khiếu nại", "dismissed"),
+    "RELEASED": Sign("●", "#1B6CA8", "Được tính", "released"),
+    "CONFIRMED": Sign("▲", "#B8350B", "Loại bỏ", "confirmed"),
     "NOT_ENTITLED": Sign("○", "#767676", "Không thuộc diện", "not entitled"),
 }
 

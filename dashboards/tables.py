@@ -81,7 +81,7 @@ def coverage_table(document: dict[str, Any]) -> None:
             row["site_code"],
             row["name"],
             f"{row['operator']} {row['technology']}",
-            status_text(row["verdict"], is_wide=is_wide),
+            verdict_text(row, is_wide=is_wide),
             ratio(row["share"]),
             bounds_text(row),
         ]
@@ -96,6 +96,11 @@ def coverage_table(document: dict[str, Any]) -> None:
     verdicts = Counter(row["verdict"] for row in document["sites"])
     for verdict, count in verdicts.most_common():
         out.print(Text.assemble(f"{count:>6}  ", status_text(verdict)))
+    disputed_count = sum(row["overlay"] is not None for row in document["sites"])
+    if disputed_count:
+        out.print(
+            Text.assemble(f"{disputed_count:>6}  of these · trong đó ", status_text("DISPUTED"))
+        )
     policy = document["policy"]
     out.print(
         f"as of {moment(document['as_of'])}, known at {moment(document['known_at'])} (giờ Việt Nam), policy"
@@ -103,6 +108,14 @@ def coverage_table(document: dict[str, Any]) -> None:
     )
     if not document["sites"]:
         out.print("No sites are registered: phusong registry add sites FILE.csv")
+
+
+def verdict_text(row: dict[str, Any], *, is_wide: bool) -> Text:
+    """Return a verdict with what is laid over it."""
+    text = status_text(row["verdict"], is_wide=is_wide)
+    if row["overlay"] is not None:
+        text = Text.assemble(text, "\n", status_text(row["overlay"], is_wide=is_wide))
+    return text
 
 
 def bounds_text(row: dict[str, Any]) -> str:
@@ -123,6 +136,10 @@ def explain_one(out: Console, document: dict[str, Any]) -> None:
         )
         for missing in row["missing"]:
             out.print(f"  ○ còn thiếu · missing: {missing}")
+        for mark in row["disputes"]:
+            due = mark["answer_due"]
+            told = "" if due is None else f", hạn trả lời · answer due {moment(due)}"
+            out.print(Text.assemble(f"  {mark['dispute']}: ", status_text(mark["state"]), told))
         for at in row["floors"]:
             told = "mức khác · tier" if at["offset_db"] is None else f"{at['offset_db']:+d} dB"
             out.print(

@@ -105,6 +105,17 @@ class JournalReader:
                 return Position(int(row[0]), bytes(row[1]))
         return Position()
 
+    def last_time_ms(self) -> int:
+        """Return when the last committed frame arrived, 0 where there is none."""
+        for path in reversed(segments(self.folder)):
+            with _reading(path), closing(open_segment(path)) as database:
+                row = database.execute(
+                    "SELECT received_time_ms FROM frame ORDER BY sequence DESC LIMIT 1"
+                ).fetchone()
+            if row is not None:
+                return int(row[0])
+        return 0
+
     def chain_at(self, sequence: int) -> bytes | None:
         """Return the chain at a sequence, None where there is no such frame."""
         if sequence == 0:

@@ -167,7 +167,7 @@ class Follower:
         self._judged_sequence = sequence
         self._stopwatch.start()
         as_of_ms = self._now_ms()
-        verdicts = self._state.verdicts(as_of_ms)
+        verdicts = self._state.reported(as_of_ms, as_of_ms)
         if now_s >= self._obligations_due_s:
             began_s = time.monotonic()
             self._obligations = obligation_figures(self._state, verdicts, as_of_ms)

@@ -33,6 +33,7 @@ from phusong.verifier.coverage.floors import FloorShare
 from phusong.verifier.coverage.records import SiteVerdict
 from phusong.verifier.coverage.rulings import Ruling
 from phusong.verifier.coverage.state import CoverageState
+from phusong.verifier.disputes.overlay import overlaid
 from phusong.verifier.journal import Position, StoredFrame
 from phusong.verifier.judging import judge_payloads, screened
 from phusong.verifier.names import Names
@@ -122,6 +123,19 @@ class State:
         """Return the verdict of every site, operator and technology."""
         return self.coverage.verdicts(as_of_ms, self.operators, self.cells)
 
+    def reported(self, as_of_ms: int, known_at_ms: int) -> list[SiteVerdict]:
+        """Return the verdicts as reports show them: those under dispute, as it stands at a known-at time, marked."""
+        return list(
+            overlaid(
+                self.verdicts(as_of_ms),
+                self.registries.disputes(known_at_ms),
+                as_of_ms,
+                lambda row, since_ms: self.coverage.verdict_since(
+                    row, (since_ms, as_of_ms), self.operators
+                ),
+            )
+        )
+
     def floor_shares(self, as_of_ms: int) -> dict[tuple[str, str, str], tuple[FloorShare, ...]]:
         """Return how rows stand at other levels, by site code, operator and technology."""
         return self.coverage.floor_shares(as_of_ms, self.operators)
@@ -159,7 +173,12 @@ class State:
         # What came before is neither evidence nor refused.
         judged = np.where(placed.is_repeated, INT_MISSING, reason)
         self.coverage.add(
-            readings, placed.time_ms, facts.operator[readings.payload_row], self.operators, judged
+            readings,
+            placed.time_ms,
+            facts.operator[readings.payload_row],
+            self.operators,
+            judged,
+            ruled=ruled,
         )
         reason = np.where(placed.is_repeated, TAKEN, judged)
         return self._tally(opened, facts, readings, placed, reason)
@@ -234,8 +253,8 @@ class State:
         counts: Counter[tuple[Route, int, bool]] = Counter()
         for other in opened.others:
             match other.route.kind:
-                case PayloadKind.REGISTRY:
-                    self._note_registry(opened.frame, other)
+                case PayloadKind.REGISTRY | PayloadKind.DISPUTE | PayloadKind.RULING:
+                    self._note_entered(opened.frame, other)
                 case PayloadKind.DECISION:
                     self.quota.note_decided(Decision.FromString(other.payload).decision_key)
                 case PayloadKind.FILE_ROW:
@@ -257,12 +276,14 @@ class State:
             return no_refusals()
         return Refusals(*np.array(refused, np.int64).T.copy())
 
-    def _note_registry(self, frame: StoredFrame, other: OtherPayload) -> None:
-        if not self.registries.note(frame, other.envelope, other.payload):
+    def _note_entered(self, frame: StoredFrame, other: OtherPayload) -> None:
+        if not self.registries.note(frame, other.envelope, other.payload, other.route.kind):
             self.quota.sims = self.registries.sims
             return
         if self.time_max_ms:
-            raise RegistriesChanged(f"sequence {frame.sequence} changes the sites or the policy")
+            raise RegistriesChanged(
+                f"sequence {frame.sequence} changes the sites, the policy or which readings count"
+            )
         self.coverage = CoverageState(self.registries.sites, self.registries.policy)
 
     def _count_refused(self, opened: OpenedFrame, route: Route, reason: int, count: int) -> None:

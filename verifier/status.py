@@ -11,6 +11,7 @@ from phusong.kernels.reject import reason_name
 from phusong.kernels.route_names import OPERATOR_OTHER
 from phusong.verifier.coverage.ages import EvidenceAges, evidence_ages, observed_age_ms
 from phusong.verifier.coverage.records import SiteVerdict
+from phusong.verifier.disputes.records import DisputeState
 from phusong.verifier.process_use import ProcessUse
 from phusong.verifier.programme.standing import ObligationFigures
 from phusong.verifier.quota.decisions import day_text
@@ -49,7 +50,7 @@ class SiteRow(NamedTuple):
 class Judgement:
     """Verdicts, obligations and quota, as of one time.
 
-    sites: by (list, operator, verdict). quota: of "today" and "yesterday" in Vietnam; `day` is today.
+    sites: by (list, operator, verdict). disputed: site rows under dispute, by (list, operator). disputes: by state. quota: of "today" and "yesterday" in Vietnam; `day` is today.
     site_rows: only where they are asked for.
     """
 
@@ -61,6 +62,8 @@ class Judgement:
     day: str
     quota: dict[str, QuotaFigures]
     site_rows: tuple[SiteRow, ...] = ()
+    disputed: dict[tuple[str, str], int] = field(default_factory=dict)
+    disputes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,15 @@ def judge(
             "yesterday": state.quota.figures(today - 1),
         },
         site_rows=_site_rows(labelled, as_of_ms) if tells_sites else (),
+        disputed=dict(Counter((row.list, row.operator) for row in labelled if row.overlay)),
+        disputes=dispute_counts(state, as_of_ms),
     )
+
+
+def dispute_counts(state: State, at_ms: int) -> dict[str, int]:
+    """Return how many disputes are in each state at a time, none left out."""
+    found = Counter(d.state.value for d in state.registries.disputes(at_ms).disputes.values())
+    return {name.value: found[name.value] for name in DisputeState}
 
 
 def _labelled(state: State, verdicts: Sequence[SiteVerdict]) -> list[SiteVerdict]:

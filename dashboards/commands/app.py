@@ -25,6 +25,11 @@ COMMANDS = {
         "coverage",
         "Say for each site whether it is covered, and on what evidence.",
     ),
+    "dispute": (
+        "dispute",
+        "app",
+        "Say that a verdict is wrong, on evidence: file, rebut, concede, list, show.",
+    ),
     "programme": (
         "programme",
         "app",

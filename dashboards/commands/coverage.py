@@ -47,14 +47,15 @@ def coverage(
     judged_ms = now_ms() if as_of is None else time_ms(as_of, "--as-of")
     known_ms = None if known_at is None else time_ms(known_at, "--known-at")
     state = state_of(data, Horizon(judged_ms, known_ms))
-    rows = state.verdicts(judged_ms)
+    known_until_ms = now_ms() if known_ms is None else known_ms
+    rows = state.reported(judged_ms, known_until_ms)
     if site is not None:
         rows = [row for row in rows if row.site_code == site]
         if not rows:
             fail(
                 f"no site {site!r} is registered; `phusong coverage --data {data}` lists all", USAGE
             )
-    document = coverage_document(state, rows, judged_ms, now_ms() if known_ms is None else known_ms)
+    document = coverage_document(state, rows, judged_ms, known_until_ms)
     if output is Format.JSON:
         json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
@@ -108,7 +109,7 @@ CSV_COLUMNS = [
         for name in ("raw", "bins", "clusters", "effective", "devices", "windows", "days")
     ),
     *("design_effect", "share", "lower_bound", "upper_bound", "median_level_dbm"),
-    *("first_observed", "last_observed", "missing", "floors"),
+    *("first_observed", "last_observed", "missing", "overlay", "disputes", "floors"),
 ]
 
 
@@ -120,6 +121,8 @@ def flatten(row: dict[str, Any]) -> dict[str, Any]:
             flat.update({f"counts_{kind}": count for kind, count in value.items()})
         elif name == "missing":
             flat[name] = "; ".join(value)
+        elif name == "disputes":
+            flat[name] = "; ".join(f"{mark['dispute']} {mark['state']}" for mark in value)
         elif name == "floors":
             flat[name] = "; ".join(
                 f"{at['floor_dbm']} dBm {at['share']} ({at['lower_bound']}..{at['upper_bound']})"

@@ -42,7 +42,7 @@ def export_pack(
     horizon = Horizon(as_of_ms, known_ms)
     state = state_of(data, horizon)
     site, name = wanted
-    rows = [r for r in state.verdicts(as_of_ms) if site in (None, r.site_code)]
+    rows = [r for r in state.reported(as_of_ms, known_ms) if site in (None, r.site_code)]
     rows = [row for row in rows if name in (None, row.list)]
     if not rows:
         asked = f"site {site!r}" if site is not None else f"list {name!r}"
@@ -99,7 +99,7 @@ def pack_differences(checked: Checked) -> list[str]:
     assert horizon.known_at_ms is not None, "a pack has a date"
     rows = [
         row
-        for row in checked.state.verdicts(horizon.as_of_ms)
+        for row in checked.state.reported(horizon.as_of_ms, horizon.known_at_ms)
         if row.site_code in checked.manifest.sites
     ]
     recomputed = coverage_document(checked.state, rows, horizon.as_of_ms, horizon.known_at_ms)

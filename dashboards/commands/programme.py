@@ -102,13 +102,14 @@ def programme_document(data: Path, horizon: Horizon, view: ProvinceView) -> dict
     assert as_of_ms is not None, "a report has a date"
     state = state_of(data, horizon)
     programme, version = programme_in_force(state.registries)
-    verdicts = {as_of_ms: verdicts_by_site(state.verdicts(as_of_ms))}
+    known_until_ms = now_ms() if known_ms is None else known_ms
+    verdicts = {as_of_ms: verdicts_by_site(state.reported(as_of_ms, known_until_ms))}
 
     def verdicts_as_of(moment_ms: int) -> Mapping[str, Verdict]:
         # A state that knows nothing later than the day it is asked about.
         if moment_ms not in verdicts:
             then = state_of(data, Horizon(moment_ms, known_ms))
-            verdicts[moment_ms] = verdicts_by_site(then.verdicts(moment_ms))
+            verdicts[moment_ms] = verdicts_by_site(then.reported(moment_ms, known_until_ms))
         return verdicts[moment_ms]
 
     known = Knowledge(
@@ -129,7 +130,7 @@ def programme_document(data: Path, horizon: Horizon, view: ProvinceView) -> dict
             "version": version,
         },
         "as_of": iso_text(as_of_ms),
-        "known_at": iso_text(now_ms() if known_ms is None else known_ms),
+        "known_at": iso_text(known_until_ms),
         "policy": {"id": state.registries.policy.id, "digest": state.registries.policy.digest},
         "software": software(),
         "journal": {"sequence": state.used.sequence, "chain": state.used.chain.hex()},

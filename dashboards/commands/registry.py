@@ -23,8 +23,9 @@ from phusong.kernels.registers import LineError, read_sources
 from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.verifier.closing import closed_history, registries_before
 from phusong.verifier.coverage.policy import read_policy
+from phusong.verifier.disputes.limits import read_limits
 from phusong.verifier.programme.reading import read_programme
-from phusong.verifier.registry.entries import read_registries
+from phusong.verifier.registry.entries import REGISTRIES, read_registries
 from phusong.verifier.registry.platforms import read_platforms
 from phusong.verifier.registry.sims_file import read_sims
 from phusong.verifier.registry.sites import read_sites
@@ -46,6 +47,7 @@ class Registry(StrEnum):
     PLATFORMS = "platforms"
     PROGRAMME = "programme"
     POLICY = "policy"
+    DISPUTES = "disputes"
 
 
 READERS: dict[Registry, Callable[[bytes], object]] = {
@@ -55,13 +57,14 @@ READERS: dict[Registry, Callable[[bytes], object]] = {
     Registry.PLATFORMS: read_platforms,
     Registry.PROGRAMME: read_programme,
     Registry.POLICY: read_policy,
+    Registry.DISPUTES: read_limits,
 }
 
 
 @app.command()
 def add(
     registry: Annotated[Registry, typer.Argument(help="Which list.")],
-    file: Annotated[Path, typer.Argument(help="CSV, or TOML for programme and policy.")],
+    file: Annotated[Path, typer.Argument(help="CSV, or TOML for programme, policy and disputes.")],
     data: DataOption = DATA_DEFAULT,
 ) -> None:
     """Check a file and make it the version in force from now on. Nothing is half applied.
@@ -94,8 +97,8 @@ def list_versions(data: DataOption = DATA_DEFAULT) -> None:
     history, after = registries_before(open_data(data))
     history = read_registries(data / "journal", history=history, after=after)
     typer.echo("registry\tsequence\tknown since\tfile\tsha256")
-    for registry, versions in sorted(history.versions.items()):
-        for version in versions:
+    for registry in sorted(set(REGISTRIES) & set(history.versions)):
+        for version in history.versions[registry]:
             digest = hashlib.sha256(version.content).hexdigest()
             known = iso_text(version.known_time_ms)
             typer.echo(f"{registry}\t{version.sequence}\t{known}\t{version.file}\t{digest}")

@@ -80,6 +80,8 @@ def judgement() -> Judgement:
         day="1970-01-01",
         quota={"today": quota(), "yesterday": quota()},
         site_rows=(SiteRow("S1", "283", "viettel", "LTE", "COVERED", 0.99, 0.96, 9_000),),
+        disputed={("283", "viettel"): 1},
+        disputes={"OPEN": 2, "LAPSED": 0},
     )
 
 

@@ -50,7 +50,7 @@ def truth(request, monkeypatch):
 def build(horizon, until_sequence):
     assert horizon == (1_640_969_999_999, 1_640_995_200_000)
     assert until_sequence in {None, 9}
-    return SimpleNamespace(verdicts=lambda _: [], quota=SimpleNamespace(day=lambda day: day))
+    return SimpleNamespace(reported=lambda *_: [], quota=SimpleNamespace(day=lambda day: day))
 
 
 def leaves(value, path=()):
@@ -103,6 +103,24 @@ def test_a_report_on_one_row_is_compared_with_that_row(truth):
     rows = "sites" if "sites" in truth else "sims"
 
     assert report_differences(truth | {rows: truth[rows][:1]}, build) == []
+
+
+def test_a_dispute_taken_out_of_a_report_is_found(monkeypatch):
+    marked = SITE | {"overlay": "DISPUTED", "disputes": [{"dispute": "D1.0"}]}
+    truth = COVERAGE | {"sites": [marked]}
+    monkeypatch.setattr(published, "coverage_document", lambda *_: deepcopy(truth))
+
+    found = report_differences(COVERAGE | {"sites": [SITE]}, build)
+
+    assert len(found) == 2
+    assert "overlay: published 'nothing', recomputed 'DISPUTED'" in found[0]
+
+
+def test_a_report_from_before_there_were_disputes_says_nothing_of_them(monkeypatch):
+    truth = COVERAGE | {"sites": [SITE | {"overlay": None, "disputes": ()}]}
+    monkeypatch.setattr(published, "coverage_document", lambda *_: deepcopy(truth))
+
+    assert report_differences(COVERAGE | {"sites": [SITE]}, build) == []
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ BOUNDS = {
     "places_permille": Bounds(0, 1000, "permille"),
     "reach_permille": Bounds(0, 1000, "permille"),
     "windows_per_place_max": Bounds(1, 1000, "windows"),
+    "limit_days": Bounds(1, 36_500, "days"),
 }
 
 
@@ -159,6 +160,10 @@ WORDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "counts": (lambda value: isinstance(value, bool), "true or false"),
     "verified": (lambda value: isinstance(value, bool), "true or false"),
     "rat": (lambda value: value in RAT_NAMES[1:], f"one of {', '.join(RAT_NAMES[1:])}"),
+    "in_favour_when_silent": (
+        lambda value: value in ("filer", "respondent"),
+        '"filer" or "respondent"',
+    ),
     "criterion": (lambda value: value == "none", '"none" (no other criterion can be judged yet)'),
     "effective_from": (_is_date, "a date such as 2021-09-21"),
     "effective_until": (

@@ -33,10 +33,20 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class DisputeMark:
+    """A dispute about a row, by name, and where it stands; `answer_due` is an ISO 8601 time while an answer is awaited."""
+
+    dispute: str
+    state: str
+    in_favour_of: str | None
+    answer_due: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SiteVerdict:
     """The verdict on one site, operator and technology.
 
-    Share, bounds and design effect are those of the surveyed part that decides, the weakest one; None where
+    `overlay` is DISPUTED while the verdict is (docs/disputes.md); the verdict itself stays what the evidence says. Share, bounds and design effect are those of the surveyed part that decides, the weakest one; None where
     nothing was measured. Times are ISO 8601 in UTC. `missing` says what evidence would decide.
     """
 
@@ -57,3 +67,10 @@ class SiteVerdict:
     first_observed: str | None
     last_observed: str | None
     missing: tuple[str, ...]
+    overlay: Verdict | None = None
+    disputes: tuple[DisputeMark, ...] = ()
+
+    @property
+    def standing(self) -> Verdict:
+        """What can be relied on: DISPUTED while the verdict is."""
+        return self.overlay or self.verdict

@@ -18,6 +18,12 @@ from typing import NamedTuple
 import numpy as np
 
 from phusong.kernels.columns import Int64Column
+from phusong.kernels.reject import Reject
+
+# What a human being can judge otherwise than the rules do. A reading that cannot be read, or has no level, place or network, says
+# nothing that a ruling could bring back; of one with a far clock nobody knows when it was made; a neighbour's level is no
+# service, whoever says so.
+RELEASABLE = frozenset((Reject.POSITION_INACCURATE,))
 
 
 class Ruling(IntEnum):

@@ -29,8 +29,9 @@ from phusong.verifier.coverage.floors import FloorShare, floor_shares
 from phusong.verifier.coverage.footprint import footprints_of
 from phusong.verifier.coverage.networks import OPERATOR_UNKNOWN, Networks, operator_names
 from phusong.verifier.coverage.policy import Policy
-from phusong.verifier.coverage.records import SiteVerdict
+from phusong.verifier.coverage.records import SiteVerdict, Verdict
 from phusong.verifier.coverage.report import judge_sites
+from phusong.verifier.coverage.rulings import RELEASABLE, Ruling
 from phusong.verifier.names import Names
 from phusong.verifier.registry.sites import SiteRegister
 
@@ -64,13 +65,16 @@ class CoverageState:
         route_operator: Int64Column,
         operators: Names,
         reason: Int64Column,
+        *,
+        ruled: Int64Column | None = None,
     ) -> None:
         """Count the rows whose reason is 0, and write the reason of those that say nothing of a place.
 
-        `time_ms` is the time a row counts under; `route_operator` its route's operator as a row of `operators`.
+        `time_ms` is the time a row counts under; `route_operator` its route's operator as a row of `operators`;
+        `ruled` is what an auditor ruled on each row: a released one is spared by the rules of RELEASABLE.
         """
         operator = self._networks.operators_of(readings, route_operator, operators)
-        self._refuse(readings, operator, reason)
+        self._refuse(readings, operator, reason, ruled)
         taken = np.flatnonzero(reason == TAKEN)
         located = locate_readings(
             readings.latitude_deg[taken],
@@ -130,6 +134,26 @@ class CoverageState:
             self._ground(operators), self._evidence(), cells or CellState(), as_of_ms
         )
 
+    def verdict_since(
+        self, row: SiteVerdict, span_ms: tuple[int, int], operators: Names
+    ) -> Verdict:
+        """Return what readings of a span of time (after, until] alone say of a row, UNTESTED where there are none."""
+        evidence = self._evidence()
+        site = [site.code for site in self.sites.sites].index(row.site_code)
+        is_chosen = (self.footprints.site_row[evidence.keys.part] == site) & (
+            evidence.counts.first_time_ms > span_ms[0]
+        )
+        evidence = evidence._replace(
+            keys=BinKeys(*(column[is_chosen] for column in evidence.keys)),
+            counts=BinCounts(*(column[is_chosen] for column in evidence.counts)),
+        )
+        found = judge_sites(self._ground(operators), evidence, CellState(), span_ms[1])
+        names = (row.site_code, row.operator, row.technology)
+        return next(
+            (r.verdict for r in found if (r.site_code, r.operator, r.technology) == names),
+            Verdict.UNTESTED,
+        )
+
     def floor_shares(
         self, as_of_ms: int, operators: Names
     ) -> dict[tuple[str, str, str], tuple[FloorShare, ...]]:
@@ -152,7 +176,13 @@ class CoverageState:
     def _evidence(self) -> Evidence:
         return Evidence(*self.bins.export(), *self.levels.export(), *self.aside.export())
 
-    def _refuse(self, readings: SignalReadings, operator: Int64Column, reason: Int64Column) -> None:
+    def _refuse(
+        self,
+        readings: SignalReadings,
+        operator: Int64Column,
+        reason: Int64Column,
+        ruled: Int64Column | None,
+    ) -> None:
         accuracy_max_m = self.policy.place.position_accuracy_max_m
         rules = (
             (readings.cell_role == ROLE_NEIGHBOUR, Reject.NOT_A_SERVING_CELL),
@@ -160,7 +190,10 @@ class CoverageState:
             (operator == OPERATOR_UNKNOWN, Reject.SERVING_NETWORK_UNKNOWN),
         )
         for is_broken, why in rules:
-            reason[is_broken & (reason == TAKEN)] = why
+            is_refused = is_broken & (reason == TAKEN)
+            if ruled is not None and why in RELEASABLE:
+                is_refused &= ruled != Ruling.RELEASED
+            reason[is_refused] = why
 
     def _heard(
         self, readings: SignalReadings, row: Int64Column

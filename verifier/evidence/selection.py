@@ -67,8 +67,10 @@ class _WatchedCoverage(CoverageState):
         route_operator: Int64Column,
         operators: Names,
         reason: Int64Column,
+        *,
+        ruled: Int64Column | None = None,
     ) -> None:
-        super().add(readings, time_ms, route_operator, operators, reason)
+        super().add(readings, time_ms, route_operator, operators, reason, ruled=ruled)
         located = locate_readings(
             readings.latitude_deg,
             readings.longitude_deg,

@@ -21,7 +21,7 @@ BY_WEIGHT = (
 
 def verdict_of_site(rows: Iterable[SiteVerdict]) -> Verdict:
     """Return the verdict by any operator, of all rows of one site. There is at least one."""
-    found = {row.verdict for row in rows}
+    found = {row.standing for row in rows}
     assert found, "every site has a row"
     if found == {Verdict.NOT_COVERED}:
         return Verdict.NOT_COVERED

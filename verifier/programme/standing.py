@@ -35,7 +35,7 @@ def obligation_figures(
 
     def verdicts_as_of(moment_ms: int) -> Mapping[str, Verdict]:
         if moment_ms not in verdicts:
-            verdicts[moment_ms] = verdicts_by_site(state.verdicts(moment_ms))
+            verdicts[moment_ms] = verdicts_by_site(state.reported(moment_ms, as_of_ms))
         return verdicts[moment_ms]
 
     known = Knowledge(

@@ -1,4 +1,4 @@
-"""Registries as they stand in the journal: which version of each list was known when."""
+"""What people entered into the journal: which version of each list was known when, and what they disputed and ruled."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,11 +8,17 @@ from phusong.kernels.frame import PayloadKind, decode_frame
 from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.verifier.journal import JournalReader, Position, StoredFrame
 
-REGISTRIES = ("sites", "sims", "sources", "platforms", "programme", "policy")
+REGISTRIES = ("sites", "sims", "sources", "platforms", "programme", "policy", "disputes")
+# Not lists that replace each other: every entry stands. Kept beside them, because they too must be known before rows are judged.
+STREAMS: dict[int, str] = {
+    PayloadKind.DISPUTE: "dispute entries",
+    PayloadKind.RULING: "ruling entries",
+}
+ENTERED_KINDS = (PayloadKind.REGISTRY, *STREAMS)
 
 
 class Version(NamedTuple):
-    """One file given to `phusong registry add`."""
+    """One file given to `phusong registry add`, or one entry of a stream."""
 
     sequence: int
     known_time_ms: int
@@ -29,17 +35,30 @@ class RegistryHistory:
 
     versions: dict[str, list[Version]] = field(default_factory=dict)
 
-    def note(self, frame: StoredFrame, envelope: int, payload: bytes) -> str:
-        """Add an entry found in a frame; return which registry it is of, "" when it is known already."""
-        entry = RegistryEntry.FromString(payload)
-        version = Version(
-            frame.sequence, frame.received_time_ms, entry.file, entry.content, envelope
-        )
-        versions = self.versions.setdefault(entry.registry, [])
+    def note(
+        self,
+        frame: StoredFrame,
+        envelope: int,
+        payload: bytes,
+        kind: int = PayloadKind.REGISTRY,
+    ) -> str:
+        """Add an entry found in a frame; return which registry or stream it is of, "" when it is known already."""
+        if kind in STREAMS:
+            name, file, content = STREAMS[kind], "", payload
+        else:
+            entry = RegistryEntry.FromString(payload)
+            name, file, content = entry.registry, entry.file, entry.content
+        version = Version(frame.sequence, frame.received_time_ms, file, content, envelope)
+        versions = self.versions.setdefault(name, [])
         if version in versions:
             return ""
         versions.append(version)
-        return entry.registry
+        return name
+
+    def entered(self, kind: PayloadKind, known_at_ms: int | None) -> list[Version]:
+        """Return the entries of a stream that had come by a known-at time, in journal order."""
+        found = self.versions.get(STREAMS[kind], [])
+        return [v for v in found if known_at_ms is None or v.known_time_ms <= known_at_ms]
 
     def known(self, registry: str, known_at_ms: int | None) -> Version | None:
         """Return the version in force at a known-at time.
@@ -70,11 +89,12 @@ def read_registries(
     history = RegistryHistory() if history is None else history
     for frame in JournalReader(folder, after).frames(until_sequence):
         decoded = decode_frame(frame.body)
-        numbers = {n for n, r in decoded.routes.items() if r.kind == PayloadKind.REGISTRY}
-        if not numbers:
+        kinds = {n: r.kind for n, r in decoded.routes.items() if r.kind in ENTERED_KINDS}
+        if not kinds:
             continue
         for i in range(len(decoded.route)):
-            if int(decoded.route[i]) in numbers:
+            kind = kinds.get(int(decoded.route[i]))
+            if kind is not None:
                 start, length = int(decoded.offset[i]), int(decoded.length[i])
-                history.note(frame, i, frame.body[start : start + length])
+                history.note(frame, i, frame.body[start : start + length], kind)
     return history

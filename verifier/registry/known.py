@@ -5,15 +5,21 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TypeVar
 
+from phusong.kernels.frame import PayloadKind
 from phusong.kernels.registers import LineError, SourceRegister, read_sources
 from phusong.verifier.coverage.policy import Policy, default_policy, read_policy
 from phusong.verifier.coverage.rulings import Rulings
+from phusong.verifier.disputes.book import DisputeBook, read_book
+from phusong.verifier.disputes.entries import decode_steps
+from phusong.verifier.disputes.limits import Limits, default_limits, read_limits
+from phusong.verifier.disputes.records import Step
 from phusong.verifier.journal import StoredFrame
-from phusong.verifier.registry.entries import RegistryHistory, Version
+from phusong.verifier.registry.entries import STREAMS, RegistryHistory, Version
 from phusong.verifier.registry.sims import SimRegister
 from phusong.verifier.registry.sites import SiteRegister, read_sites
+from phusong.verifier.rulings.entries import note_ruling
 
-Register = TypeVar("Register", SiteRegister, Policy, SimRegister, SourceRegister)
+Register = TypeVar("Register", SiteRegister, Policy, SimRegister, SourceRegister, Limits)
 
 
 @dataclass(slots=True)
@@ -29,6 +35,7 @@ class KnownRegistries:
     policy: Policy = field(init=False)
     sims: SimRegister | None = field(init=False)
     rulings: Rulings = field(init=False, default_factory=Rulings)  # those known at the time
+    _ruling_count: int = field(init=False, default=0)
     # Every register of sources and the frame it came in, in order.
     _sources: list[tuple[int, SourceRegister]] = field(init=False, default_factory=list)
 
@@ -37,13 +44,20 @@ class KnownRegistries:
         self._read_sites()
         self._read_sims()
         self._read_sources()
+        self._read_rulings()
 
-    def note(self, frame: StoredFrame, envelope: int, payload: bytes) -> bool:
+    def note(
+        self,
+        frame: StoredFrame,
+        envelope: int,
+        payload: bytes,
+        kind: int = PayloadKind.REGISTRY,
+    ) -> bool:
         """Take note of an entry met while following the journal.
 
-        Returns whether rows counted so far would now be judged differently: a new list of sites or a new policy.
+        Returns whether rows counted so far would now be judged differently: a new list of sites, a new policy, a ruling.
         """
-        registry = self.history.note(frame, envelope, payload)
+        registry = self.history.note(frame, envelope, payload, kind)
         if registry == "sims":
             self._read_sims()
         elif registry == "sources":
@@ -52,6 +66,8 @@ class KnownRegistries:
             before = (self.sites, self.policy)
             self._read_sites()
             return before != (self.sites, self.policy)
+        elif registry == STREAMS[PayloadKind.RULING]:
+            return self._read_rulings()
         return False
 
     def version(self, registry: str) -> Version | None:
@@ -70,6 +86,37 @@ class KnownRegistries:
         sites, policy = self.version("sites"), self.version("policy")
         self.sites = _sound(read_sites(sites.content)) if sites else SiteRegister.empty()
         self.policy = _sound(read_policy(policy.content)) if policy else default_policy()
+
+    def disputes(self, at_ms: int) -> DisputeBook:
+        """Return how disputes stand at a time, of what had been entered by then and by the known-at time."""
+        at_ms = at_ms if self.known_at_ms is None else min(at_ms, self.known_at_ms)
+        return read_book(
+            decode_steps(self.history.entered(PayloadKind.DISPUTE, at_ms)), self.limits_at, at_ms
+        )
+
+    def limits(self) -> Limits:
+        """Return the date limits of disputes in force."""
+        version = self.version("disputes")
+        return _sound(read_limits(version.content)) if version else default_limits()
+
+    def limits_at(self, step: Step) -> Limits:
+        """Return the limits in force when a step came in."""
+        place = (step.sequence, step.envelope)
+        versions = [
+            version
+            for version in self.history.versions.get("disputes", [])
+            if (version.sequence, version.envelope) < place
+        ]
+        return _sound(read_limits(versions[-1].content)) if versions else default_limits()
+
+    def _read_rulings(self) -> bool:
+        """Note the rulings that are new; return whether any changes what held."""
+        versions = self.history.entered(PayloadKind.RULING, self.known_at_ms)
+        is_changed = False
+        for version in versions[self._ruling_count :]:
+            is_changed |= note_ruling(version, self.rulings)
+        self._ruling_count = len(versions)
+        return is_changed
 
     def _read_sims(self) -> None:
         sims = self.version("sims")

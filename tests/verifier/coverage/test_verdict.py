@@ -119,6 +119,8 @@ def test_the_fields_are_those_of_the_report() -> None:
         "first_observed",
         "last_observed",
         "missing",
+        "overlay",
+        "disputes",
     ]
     assert dataclasses.asdict(row.counts) == {
         "raw": 504,

@@ -1,1 +1,0 @@
-"""Grafana dashboards, written in Python and kept beside the files made of them (`dashboards/grafana/*.json`). Pure."""
