@@ -88,6 +88,9 @@ def remove_logs_at_once():
     sealed.remove_logs = remove_unsynced
 
 
+# Shows only where a reader was slow when a segment ended, and the power fails within three calls of thousands.
+NEEDS_SLOW_READERS = frozenset(("log-removed-early",))
+CUT_NEAR_SUFFIX = {"log-removed-early": "-wal"}
 BREAKAGES = {
     "synchronous-off": lambda: set_synchronous("OFF"),
     "synchronous-normal": lambda: set_synchronous("NORMAL"),

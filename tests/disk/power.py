@@ -24,10 +24,17 @@ class Cut:
     seed: int
 
 
-def random_cut(record: Record, seed: int) -> Cut:
-    """Draw a power cut: right after something was asked or done, the rare kinds as often as the many writes."""
+def random_cut(record: Record, seed: int, suffix: str | None = None) -> Cut:
+    """Draw a power cut: right after something was asked or done, the rare kinds as often as the many writes.
+
+    With a suffix only where names that end so come and go.
+    """
     dice = random.Random(seed)
     moments: dict[object, list[int]] = {}
+    if suffix is not None:
+        entries = [op for node in record.nodes for op in node.operations if isinstance(op, Entry)]
+        named = [op for op in entries if any(name.endswith(suffix) for name, _ in op.names)]
+        return Cut(dice.choice(named).start + 1, dice.choice(MOODS), seed)
     for node in record.nodes:
         for operation in node.operations:
             moments.setdefault(type(operation), []).append(operation.start + 1)

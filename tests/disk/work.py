@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from batches import usage_payload
-from disk.breakages import BREAKAGES
+from disk.breakages import BREAKAGES, NEEDS_SLOW_READERS
 
 from phusong.collector import memory_cache, signing
 from phusong.collector.doors import open_intake
@@ -50,6 +50,7 @@ class Work:
         self.dice = random.Random(seed)
         self.number = 0
         self.reader = None
+        self.reading_share = 0.1
 
     def say(self, text):
         os.write(self.marks, text.encode())
@@ -89,7 +90,7 @@ class Work:
         if self.reader is not None and self.dice.random() < 0.3:
             self.reader.close()
             self.reader = None
-        if self.reader is not None or self.dice.random() < 0.9:
+        if self.reader is not None or self.dice.random() >= self.reading_share:
             return
         self.reader = open_any(segment_paths(folder)[-1])
         self.reader.execute("BEGIN")
@@ -120,6 +121,8 @@ def main():
     memory_cache.write_cache = write_and_say
     for name in sys.argv[5:]:
         BREAKAGES[name]()
+        if name in NEEDS_SLOW_READERS:
+            work.reading_share = 0.9
     for _ in range(SESSION_COUNT):
         asyncio.run(work.session(count // SESSION_COUNT))
 
