@@ -21,7 +21,7 @@ ROW_KEYS = {"sites": ("site_code", "operator", "technology"), "sims": ("sim",)}
 # Another version may well come to the same answer; that is what the comparison is for.
 NOT_COMPARED = {"software"}
 # Fields may be added: a report from before a field was there says nothing of it.
-ADDED_LATER = {"floors"}
+ADDED_LATER = {"floors", "milestones", "other_claims"}
 # Of these a report says nothing only where there is nothing to say: else somebody took them out.
 ADDED_EMPTY = {"overlay", "disputes"}
 
@@ -83,7 +83,9 @@ def _narrowed(document: Document, published: Document, name: str, key: str) -> D
     named = {row.get(key) for row in published[name] if isinstance(row, dict)}
     if len(named) != 1:
         return document
-    return document | {name: [row for row in document[name] if row[key] in named]}
+    # Of a report of coverage, everything that is told by site.
+    lists = [part for part in (name, "other_claims") if part in document]
+    return document | {part: [row for row in document[part] if row[key] in named] for part in lists}
 
 
 def _compare(published: Any, recomputed: Any, path: str = "") -> Iterator[str]:

@@ -76,6 +76,7 @@ def coverage_table(document: dict[str, Any]) -> None:
         table.add_column("Trung vị\nMedian dBm", justify="right", no_wrap=True)
         table.add_column("Ô × lúc × máy\nBins", justify="right", no_wrap=True)
         table.add_column("Lần cuối\nLast seen", justify="right", no_wrap=True)
+        table.add_column("Chứng minh từ\nFirst verified", justify="right", no_wrap=True)
     for row in document["sites"]:
         cells: list[str | Text] = [
             row["site_code"],
@@ -90,6 +91,7 @@ def coverage_table(document: dict[str, Any]) -> None:
             cells.append("–" if median is None else str(median))
             cells.append(f"{row['counts']['bins']:,}")
             cells.append(moment(row["last_observed"]))
+            cells.append(row["milestones"]["first_verified"] or "–")
         table.add_row(*cells)
     out.print(table)
     explain_one(out, document)
@@ -134,6 +136,7 @@ def explain_one(out: Console, document: dict[str, Any]) -> None:
         out.print(
             Text.assemble((f"{row['operator']} {row['technology']}: ", "bold"), row["reason"])
         )
+        out.print(f"  {milestones_text(row['milestones'])}")
         for missing in row["missing"]:
             out.print(f"  ○ còn thiếu · missing: {missing}")
         for mark in row["disputes"]:
@@ -146,6 +149,22 @@ def explain_one(out: Console, document: dict[str, Any]) -> None:
                 f"  nếu ngưỡng là · were the floor {at['floor_dbm']} dBm ({told}):"
                 f" {ratio(at['share'])} ({bounds_text(at)})"
             )
+
+
+def milestones_text(found: dict[str, Any]) -> str:
+    """Return the dates of a row, and what its base stations' telemetry lacks."""
+    dates = (
+        ("khai phát sóng · claimed on air", moment(found["claimed_on_air"])),
+        ("tín hiệu trạm đầu tiên · first telemetry", moment(found["first_telemetry"])),
+        ("chứng minh lần đầu · first verified", found["first_verified"] or "–"),
+    )
+    text = "; ".join(f"{name} {date}" for name, date in dates)
+    if found["heartbeat_gap_count"]:
+        hours = found["heartbeat_gap_ms"] / 3_600_000
+        text += f"; trạm im lặng · stations silent {found['heartbeat_gap_count']}× ({hours:,.1f} h)"
+    if found["lost_batch_count"]:
+        text += f"; gói tin mất · batches lost {found['lost_batch_count']:,}"
+    return text
 
 
 def volume(count: int) -> str:

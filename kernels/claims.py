@@ -10,7 +10,7 @@ from phusong.kernels.jit import kernel
 from phusong.kernels.tally import grown
 
 TIME_NEVER_MS = 2**63 - 1
-KEY_WIDTH = 3  # plmn, cell_identity, hash of site_code
+KEY_WIDTH = 4  # plmn, cell_identity, hash of site_code, technology
 
 
 class ClaimCounts(NamedTuple):
@@ -57,7 +57,7 @@ class Claims:
 
     def add(
         self,
-        keys: tuple[Int64Column, Int64Column, Int64Column],
+        keys: tuple[Int64Column, Int64Column, Int64Column, Int64Column],
         time_ms: Int64Column,
         on_air: Int64Column,
         since_ms: Int64Column,

@@ -45,11 +45,16 @@ READERS: dict[str, Callable[[str], Any]] = {
 
 
 class LineError(NamedTuple):
-    """What is wrong with a line of a registry file, and what was expected."""
+    """What is wrong with a line of a registry file, and what was expected.
+
+    `column` is the name of a CSV column or the path of a TOML key; `character` is where in the line it stands, from 1, 0
+    where that is not known.
+    """
 
     line: int
     column: str
     message: str
+    character: int = 0
 
 
 class SourceRegister:

@@ -87,6 +87,13 @@ class SequenceWindows:
         recent = count_missing(self._highest[:count], self._words[:count])
         return recent + sum(ranges.count() for ranges in self._missing.values())
 
+    def gap_count_of(self, route: int) -> int:
+        """Return how many numbers of one route, below the highest of their row, did not come."""
+        row = np.flatnonzero(self._table.keys[:, 0] == route)
+        recent = count_missing(self._highest[row], self._words[row])
+        ranges = (self._missing.get(r) for r in row.tolist())
+        return recent + sum(found.count() for found in ranges if found is not None)
+
     def forgotten_count(self) -> int:
         """Return how many missing numbers were forgotten at the bound, to be shown beside the gaps."""
         return sum(ranges.forgotten_count for ranges in self._missing.values())

@@ -5,7 +5,7 @@ with that horizon: rows beyond it are not counted at all.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,12 +30,14 @@ from phusong.v1.ingest_pb2 import RowKind
 from phusong.v1.journal_pb2 import FileRow
 from phusong.verifier.coverage.cells import CellState
 from phusong.verifier.coverage.floors import FloorShare
+from phusong.verifier.coverage.milestones import Milestones
 from phusong.verifier.coverage.records import SiteVerdict
 from phusong.verifier.coverage.rulings import Ruling
 from phusong.verifier.coverage.state import CoverageState
 from phusong.verifier.disputes.overlay import overlaid
 from phusong.verifier.journal import Position, StoredFrame
 from phusong.verifier.judging import judge_payloads, screened
+from phusong.verifier.lost_batches import lost_batches, sender_keys
 from phusong.verifier.names import Names
 from phusong.verifier.opened import OpenedFrame, OtherPayload, open_frame
 from phusong.verifier.placing import (
@@ -89,11 +91,15 @@ class State:
     time_max_ms: int = 0  # the latest time any row counts under
     received_max_ms: int = 0  # the latest arrival of any row
     beyond_count: int = 0  # rows left out because they lie beyond the horizon
+    # Of senders of cell reports, as it was when the first frame beyond the horizon came; None before.
+    lost_at_horizon: dict[int, int] | None = None
     lap: Callable[[str], None] = no_lap  # told the name of each stage of `apply` that is done
 
     def apply(self, stored: StoredFrame) -> Refusals:
         """Take in the next frame; return what of it is not counted, and why."""
         assert stored.sequence == self.position.sequence + 1, "frames are applied once, in order"
+        if self.lost_at_horizon is None and not self.horizon.knows(stored.received_time_ms):
+            self.lost_at_horizon = lost_batches(self.windows, self.sources, self.cells)
         opened = open_frame(stored)
         # First, so that a list of sites judges the rows it came with.
         others = self._add_others(opened)
@@ -139,6 +145,15 @@ class State:
     def floor_shares(self, as_of_ms: int) -> dict[tuple[str, str, str], tuple[FloorShare, ...]]:
         """Return how rows stand at other levels, by site code, operator and technology."""
         return self.coverage.floor_shares(as_of_ms, self.operators)
+
+    def milestones(
+        self, as_of_ms: int, site_codes: Collection[str]
+    ) -> dict[tuple[str, str, str], Milestones]:
+        """Return the milestones of some sites, by site code, operator and technology, where there are any."""
+        lost = self.lost_at_horizon
+        if lost is None:
+            lost = lost_batches(self.windows, self.sources, self.cells)
+        return self.coverage.milestones(as_of_ms, self.operators, self.cells, lost, site_codes)
 
     def _refuse_payloads(self, opened: OpenedFrame) -> Refusals:
         refused = np.flatnonzero(opened.decoded.payloads.reject != TAKEN)
@@ -207,7 +222,8 @@ class State:
         reason = placed.reason
         reason[(reason == TAKEN) & (placed.time_flag != 0)] = Reject.CLOCK_FAR
         judged = np.where(placed.is_repeated, INT_MISSING, reason)
-        self.cells.add(reports, placed.time_ms, self.coverage.sites, judged)
+        sender = sender_keys(self.sources, facts.source[reports.payload_row])
+        self.cells.add(reports, placed.time_ms, self.coverage.sites, judged, sender)
         reason = np.where(placed.is_repeated, TAKEN, judged)
         return self._tally(opened, facts, reports, placed, reason)
 

@@ -22,6 +22,7 @@ from phusong.dashboards.commands.options import (
 )
 from phusong.dashboards.commands.replaying import state_of
 from phusong.dashboards.commands.version import software
+from phusong.verifier.coverage.milestones import NO_MILESTONES, Milestones
 from phusong.verifier.coverage.records import SiteVerdict, Verdict
 from phusong.verifier.placing import Horizon
 from phusong.verifier.state import State
@@ -75,6 +76,7 @@ def coverage_document(
     """Return the report as scripts and auditors read it; documented in docs/reports.md."""
     policy = state.registries.policy
     floors = state.floor_shares(as_of_ms)
+    milestones = state.milestones(as_of_ms, {row.site_code for row in rows})
     return {
         "as_of": iso_text(as_of_ms),
         "known_at": iso_text(known_at_ms),
@@ -82,8 +84,15 @@ def coverage_document(
         "software": software(),
         "journal": {"sequence": state.used.sequence, "chain": state.used.chain.hex()},
         "sites": [
-            asdict(row) | {"floors": [asdict(found) for found in floors.get(_row_name(row), ())]}
+            asdict(row)
+            | {"floors": [asdict(found) for found in floors.get(_row_name(row), ())]}
+            | {"milestones": asdict(milestones.pop(_row_name(row), NO_MILESTONES))}
             for row in rows
+        ],
+        # What cells claim by a technology of which nothing was measured.
+        "other_claims": [
+            {"site_code": site, "operator": operator, "technology": technology} | asdict(found)
+            for (site, operator, technology), found in sorted(milestones.items())
         ],
     }
 
@@ -110,6 +119,7 @@ CSV_COLUMNS = [
     ),
     *("design_effect", "share", "lower_bound", "upper_bound", "median_level_dbm"),
     *("first_observed", "last_observed", "missing", "overlay", "disputes", "floors"),
+    *Milestones.__dataclass_fields__,
 ]
 
 
@@ -119,6 +129,8 @@ def flatten(row: dict[str, Any]) -> dict[str, Any]:
     for name, value in row.items():
         if name == "counts":
             flat.update({f"counts_{kind}": count for kind, count in value.items()})
+        elif name == "milestones":
+            flat.update(value)
         elif name == "missing":
             flat[name] = "; ".join(value)
         elif name == "disputes":

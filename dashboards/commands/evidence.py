@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -106,7 +107,16 @@ def pack_differences(checked: Checked) -> list[str]:
     # How far the whole journal went says nothing of a part of it.
     recomputed["journal"] = checked.published.get("journal")
     # As a reader of JSON sees it, so that a difference is told in the same words on both sides.
-    return differences(checked.published, json.loads(json.dumps(recomputed)))
+    recomputed = json.loads(json.dumps(recomputed))
+    return differences(_without_losses(checked.published), _without_losses(recomputed))
+
+
+def _without_losses(value: Any) -> Any:
+    """Return a document without how many batches were lost: whether others came is not in a part of the journal."""
+    if isinstance(value, dict):
+        kept = {name: part for name, part in value.items() if name != "lost_batch_count"}
+        return {name: _without_losses(part) for name, part in kept.items()}
+    return [_without_losses(part) for part in value] if isinstance(value, list) else value
 
 
 def _until(journal: Path, last: int, progress: Progress) -> Iterator[StoredFrame]:

@@ -23,12 +23,14 @@ from phusong.kernels.registers import LineError, read_sources
 from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.verifier.closing import closed_history, registries_before
 from phusong.verifier.coverage.policy import read_policy
+from phusong.verifier.coverage.wording import counted
 from phusong.verifier.disputes.limits import read_limits
 from phusong.verifier.programme.reading import read_programme
+from phusong.verifier.registry.csv_places import place_errors
 from phusong.verifier.registry.entries import REGISTRIES, read_registries
 from phusong.verifier.registry.platforms import read_platforms
 from phusong.verifier.registry.sims_file import read_sims
-from phusong.verifier.registry.sites import read_sites
+from phusong.verifier.registry.sites import ALIASES, read_sites
 
 app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -59,6 +61,7 @@ READERS: dict[Registry, Callable[[bytes], object]] = {
     Registry.POLICY: read_policy,
     Registry.DISPUTES: read_limits,
 }
+TOML_FILES = {Registry.PROGRAMME, Registry.POLICY, Registry.DISPUTES}
 
 
 @app.command()
@@ -77,9 +80,12 @@ def add(
         fail(f"{file}: {error.strerror}", USAGE)
     found = READERS[registry](content)
     if isinstance(found, list):
+        if registry not in TOML_FILES:
+            found = place_errors(content, found, ALIASES if registry is Registry.SITES else None)
         for mistake in found:
             say(describe(file, mistake))
-        fail(f"{file} was not added: {len(found)} errors. Mend them and add it again.", USAGE)
+        count = counted(len(found), "error")
+        fail(f"{file} was not added: {count}. Mend and add it again.", USAGE)
     _check_can_judge_again(data, registry)
     entry = RegistryEntry(registry=registry.value, file=file.name, content=content)
     route = Route("", "registry", "", Transport.SERVICE, PayloadKind.REGISTRY)
@@ -119,7 +125,8 @@ def _check_can_judge_again(data: Path, registry: Registry) -> None:
 def describe(file: Path, error: LineError) -> str:
     """Return an error as compilers write it, so that editors can jump to it."""
     column = f" {error.column}:" if error.column else ""
-    return f"{file}:{error.line}:{column} {error.message}"
+    character = f":{error.character}" if error.character else ""
+    return f"{file}:{error.line}{character}:{column} {error.message}"
 
 
 async def _journal(data: Path, route: Route, payload: bytes) -> int:

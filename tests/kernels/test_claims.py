@@ -8,7 +8,7 @@ from phusong.kernels.claims import Claims
 
 rows_of_reports = st.lists(
     st.tuples(
-        st.tuples(st.integers(1, 2), st.integers(1, 2), st.just(0)),
+        st.tuples(st.integers(1, 2), st.integers(1, 2), st.just(0), st.integers(3, 4)),
         st.integers(1, 5),
         st.sampled_from([-1, 0, 1]),
         st.integers(0, 5),
@@ -18,9 +18,9 @@ rows_of_reports = st.lists(
 
 
 def add(claims: Claims, rows: list[Any]) -> Claims:
-    keys = np.array([row[0] for row in rows], np.int64).reshape(-1, 3)
+    keys = np.array([row[0] for row in rows], np.int64).reshape(-1, 4)
     time_ms, on_air, since = (np.array([r[i] for r in rows], np.int64) for i in (1, 2, 3))
-    claims.add((keys[:, 0], keys[:, 1], keys[:, 2]), time_ms, on_air, since)
+    claims.add((keys[:, 0], keys[:, 1], keys[:, 2], keys[:, 3]), time_ms, on_air, since)
     return claims
 
 
@@ -58,9 +58,9 @@ def test_a_batch_may_be_cut_anywhere(rows: list[Any], cut: int) -> None:
 
 
 def test_what_is_exported_is_restored() -> None:
-    claims = add(Claims(), [((45204, 1, 9), 5, 1, 3)])
+    claims = add(Claims(), [((45204, 1, 9, 3), 5, 1, 3)])
     restored = Claims()
 
     restored.restore(*claims.export())
 
-    assert exported(restored) == {(45204, 1, 9): (1, 5, 5, 1, 3)}
+    assert exported(restored) == {(45204, 1, 9, 3): (1, 5, 5, 1, 3)}

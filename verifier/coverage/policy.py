@@ -7,7 +7,6 @@ each number must be possible; every error names the key, what was found and what
 import datetime as dt
 import hashlib
 import json
-import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -29,6 +28,7 @@ from phusong.verifier.coverage.terms import (
     Technology,
     Time,
 )
+from phusong.verifier.registry.toml_file import read_toml
 
 DEFAULT_FILE = "plan3667-mobile-internet.toml"
 TABLES = {
@@ -91,16 +91,10 @@ def default_policy() -> Policy:
 
 def read_policy(content: bytes) -> Policy | list[LineError]:
     """Return the policy in a TOML file, or every error found in it."""
-    if len(content) > CONTENT_MAX_BYTES:
-        return [LineError(1, "", f"{len(content)} bytes; expected at most {CONTENT_MAX_BYTES}")]
-    try:
-        text = content.decode("utf-8-sig")
-        document = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        return [LineError(1, "", f"byte {error.start} is not UTF-8; save the file as UTF-8")]
-    except tomllib.TOMLDecodeError as error:
-        return [LineError(1, "", f"not TOML: {error}")]
-    errors = KeyErrors(text)
+    file = read_toml(content, CONTENT_MAX_BYTES)
+    if isinstance(file, list):
+        return file
+    document, errors = file.document, KeyErrors(file)
     terms = _read_terms(document, errors)
     if not errors.found:
         check_together(terms, errors)

@@ -19,6 +19,7 @@ from phusong.kernels.radio import (
     SS_RSRP_MIN_DBM,
 )
 from phusong.kernels.registers import LineError
+from phusong.verifier.registry.toml_file import Place, TomlFile
 
 POLICY_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 TEXT_LENGTH_MAX = 1000
@@ -65,19 +66,24 @@ BOUNDS = {
 
 
 class KeyErrors:
-    """Errors of a policy file, each with the line its key stands on."""
+    """Errors of a policy file, each with the place of its value, or of its key where no value could be right."""
 
-    def __init__(self, text: str) -> None:
-        """Start without errors in a text."""
+    def __init__(self, file: TomlFile) -> None:
+        """Start without errors in a file."""
         self.found: list[LineError] = []
-        self._line_of = _lines_of_keys(text)
+        self._file = file
 
     def add(self, key: str, found: object, expected: str) -> None:
         """Note what was found under a key and what was expected."""
-        table = key.rpartition(".")[0]
-        line = self._line_of.get(key) or self._line_of.get(table) or 1
         shown = "nothing" if found is None else f"{found!r:.200}"
-        self.found.append(LineError(line, key, f"found {shown}; expected {expected}"))
+        self._note(key, self._file.place_of_value(key), f"found {shown}; expected {expected}")
+
+    def add_unknown(self, key: str, expected: str) -> None:
+        """Note a key that means nothing."""
+        self._note(key, self._file.place_of_key(key), f"unknown key; expected {expected}")
+
+    def _note(self, key: str, place: Place, message: str) -> None:
+        self.found.append(LineError(place.line, key, message, place.character))
 
 
 def read_table(name: str, record: type, table: object, errors: KeyErrors) -> dict[str, Any]:
@@ -89,7 +95,7 @@ def read_table(name: str, record: type, table: object, errors: KeyErrors) -> dic
     prefix = f"{name}." if name else ""
     for key in table:
         if key not in values:
-            errors.add(prefix + key, key, f"one of the keys {', '.join(values)}")
+            errors.add_unknown(prefix + key, f"one of {', '.join(values)}")
     for key in values:
         expected = _wrong(key, table.get(key))
         if expected:
@@ -177,23 +183,3 @@ WORDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "id": (_is_id, "1 to 64 characters of a-z 0-9 . -"),
 }
 ANY_TEXT = (_is_text, f"a text of 1 to {TEXT_LENGTH_MAX} characters")
-
-
-def _lines_of_keys(text: str) -> dict[str, int]:
-    """Return the line each key and table header stands on, as far as a plain scan can tell."""
-    line_of: dict[str, int] = {}
-    table, technology_count = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[+\s*([A-Za-z0-9_.-]+)\s*\]+", line)
-        if header:
-            table = header[1]
-            if table == "technologies":
-                line_of.setdefault(table, number)
-                table = f"technologies[{technology_count}]"
-                technology_count += 1
-            line_of.setdefault(table, number)
-            continue
-        key = re.match(r"\s*([A-Za-z0-9_-]+)\s*=", line)
-        if key:
-            line_of.setdefault(f"{table}.{key[1]}" if table else key[1], number)
-    return line_of

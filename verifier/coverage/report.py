@@ -1,17 +1,16 @@
 """From findings to rows: one per site, operator and technology, and one where nothing was measured."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from phusong.kernels.columns import BoolColumn
 from phusong.kernels.days import DAY_MS
 from phusong.kernels.radio import RAT_NAMES
-from phusong.kernels.wire.text import text_hash
 from phusong.verifier.coverage import wording
-from phusong.verifier.coverage.cells import CellState
+from phusong.verifier.coverage.cells import CellState, ClaimKey
+from phusong.verifier.coverage.claims import SiteClaim
 from phusong.verifier.coverage.figures import (
     Evidence,
     Ground,
@@ -22,6 +21,7 @@ from phusong.verifier.coverage.figures import (
     row_key,
     site_counts,
 )
+from phusong.verifier.coverage.milestones import claim_of, is_claimed_within, with_claim
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import Counts, SiteVerdict, Verdict
 from phusong.verifier.coverage.sample import Sample
@@ -48,14 +48,16 @@ def judge_sites(
     policy = ground.policy
     valid_from_ms = as_of_ms - policy.time.validity_days * DAY_MS
     is_known, is_valid = bins_in_time(evidence, valid_from_ms, as_of_ms)
-    fresh = _rows_of(ground, evidence, cells, is_known & is_valid, (valid_from_ms, as_of_ms))
-    old = _rows_of(ground, evidence, cells, is_known & ~is_valid, (0, valid_from_ms))
+    claims = cells.site_claims(as_of_ms)
+    fresh = _rows_of(ground, evidence, claims, is_known & is_valid, (valid_from_ms, as_of_ms))
+    old = _rows_of(ground, evidence, claims, is_known & ~is_valid, (0, valid_from_ms))
     rows = {key: _expired(row, policy) for key, row in old.items()}
     for key, row in fresh.items():
         was_covered = key in old and old[key].verdict is Verdict.COVERED
         if not (was_covered and row.verdict is Verdict.INSUFFICIENT):
             rows[key] = row
     rows |= _untested_rows(ground, evidence, as_of_ms, set(rows))
+    rows = {key: with_claim(row, claim_of(claims, key.rat, row)) for key, row in rows.items()}
     order = {rat: rank for rank, rat in enumerate(policy.counted_rats)}
     return [rows[key] for key in sorted(rows, key=lambda k: (k.site, k.operator, order[k.rat]))]
 
@@ -63,7 +65,7 @@ def judge_sites(
 def _rows_of(
     ground: Ground,
     evidence: Evidence,
-    cells: CellState,
+    claims: Mapping[ClaimKey, SiteClaim],
     is_chosen: BoolColumn,
     span_ms: tuple[int, int],
 ) -> dict[RowKey, SiteVerdict]:
@@ -74,14 +76,17 @@ def _rows_of(
         by_row[row_key(ground, survey, finding.group)].append(finding)
     counts = site_counts(ground, survey, sample, by_row)
     levels = medians(ground, evidence, span_ms)
-    claims = cells.site_claims()
     rows = {}
     for key, parts in by_row.items():
         row = _row_of(ground, survey, sample, key, parts)
-        claim = claims.get((text_hash(row.site_code), row.operator))
         silent = sum(int(survey.groups.silent_bin_count[p.group]) for p in parts)
-        if claim and claim.is_on_air and contradicts_claim(row.verdict, silent, counts[key].bins):
-            row = _contradicted(row)
+        if contradicts_claim(row.verdict, silent, counts[key].bins):
+            group = [finding.group for finding in parts]
+            first_ms = int(survey.groups.first_time_ms[group].min())
+            if is_claimed_within(
+                claims, row, first_ms, int(survey.groups.last_time_ms[group].max())
+            ):
+                row = _contradicted(row)
         rows[key] = replace(row, counts=counts[key], median_level_dbm=levels.get(key))
     return rows
 
@@ -112,8 +117,8 @@ def _row_of(
         lower_bound=worst.lower_bound,
         upper_bound=worst.upper_bound,
         median_level_dbm=None,
-        first_observed=time_text(int(survey.groups.first_time_ms[group].min())),
-        last_observed=time_text(int(survey.groups.last_time_ms[group].max())),
+        first_observed=wording.time_text(int(survey.groups.first_time_ms[group].min())),
+        last_observed=wording.time_text(int(survey.groups.last_time_ms[group].max())),
         missing=tuple(missing),
     )
 
@@ -191,10 +196,3 @@ def _identity(site: Site) -> dict[str, Any]:
         "province_code": site.province_code,
         "list": site.list,
     }
-
-
-def time_text(time_ms: int) -> str:
-    """Return a Unix time as ISO 8601 in UTC, to the millisecond only where it has any."""
-    moment = datetime.fromtimestamp(time_ms // 1000, UTC).replace(microsecond=time_ms % 1000 * 1000)
-    digits = "milliseconds" if time_ms % 1000 else "seconds"
-    return moment.isoformat(timespec=digits).replace("+00:00", "Z")

@@ -4,6 +4,7 @@ New, add, merge, export and restore; order, cuts and the tree of merges change n
 and change nothing either.
 """
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,13 @@ from phusong.verifier.coverage.cells import CellState
 from phusong.verifier.coverage.figures import Evidence, Ground, bins_in_time
 from phusong.verifier.coverage.floors import FloorShare, floor_shares
 from phusong.verifier.coverage.footprint import footprints_of
+from phusong.verifier.coverage.milestones import Milestones, site_milestones
 from phusong.verifier.coverage.networks import OPERATOR_UNKNOWN, Networks, operator_names
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import SiteVerdict, Verdict
 from phusong.verifier.coverage.report import judge_sites
 from phusong.verifier.coverage.rulings import RELEASABLE, Ruling
+from phusong.verifier.coverage.verified import first_verified_days
 from phusong.verifier.names import Names
 from phusong.verifier.registry.sites import SiteRegister
 
@@ -169,6 +172,26 @@ class CoverageState:
             (self.sites.sites[key.site].code, key.operator, RAT_NAMES[key.rat]): shares
             for key, shares in found.items()
         }
+
+    def milestones(
+        self,
+        as_of_ms: int,
+        operators: Names,
+        cells: CellState,
+        lost_batches: Mapping[int, int],
+        site_codes: Collection[str],
+    ) -> dict[tuple[str, str, str], Milestones]:
+        """Return the milestones of some sites, by site code, operator and technology, where there are any.
+
+        lost_batches: by hash of the sender. As many surveys as the evidence has days, so it is asked for by reports only.
+        """
+        is_wanted = np.array([site.code in site_codes for site in self.sites.sites], np.bool_)
+        days = first_verified_days(self._ground(operators), self._evidence(), as_of_ms, is_wanted)
+        verified = {
+            (self.sites.sites[key.site].code, key.operator, RAT_NAMES[key.rat]): day
+            for key, day in days.items()
+        }
+        return site_milestones(cells, as_of_ms, verified, lost_batches, site_codes)
 
     def _ground(self, operators: Names) -> Ground:
         return Ground(self.sites, self.footprints, self.policy, operator_names(operators))

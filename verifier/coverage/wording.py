@@ -1,6 +1,10 @@
 """Every sentence of a verdict, in one place. English an auditor can read; another language is another such file."""
 
+from datetime import UTC, datetime
+
+from phusong.kernels.days import ICT_OFFSET_MS
 from phusong.kernels.radio import RAT_NAMES
+from phusong.verifier.coverage.claims import SiteClaim
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import Verdict
 from phusong.verifier.coverage.sample import Sample
@@ -8,6 +12,8 @@ from phusong.verifier.coverage.survey import Groups
 
 # A surveyor's morning; a list of all would hide the sentence it stands in.
 SQUARES_NAMED_MAX = 5
+
+HOUR_MS = 3_600_000
 
 LEVEL_NAMES = {"GSM": "RxLev", "UMTS": "RSCP", "LTE": "RSRP", "NR": "SS-RSRP"}
 
@@ -181,6 +187,49 @@ def expired(verdict: Verdict, policy: Policy) -> str:
 def claimed_on_air() -> str:
     """Return the note on a contradicted claim."""
     return " A base station of this site reports that it is on air."
+
+
+def claimed(claim: SiteClaim, technology: str) -> str:
+    """Return what base stations claim, and how far their own telemetry bears it out."""
+    if claim.on_air_since_ms is None:
+        words = f" Base stations reported {technology} and never that it is on air"
+    else:
+        words = f" Base stations claim {technology} on air since {day_text(claim.on_air_since_ms)}, which proves nothing"
+    if not claim.is_on_air and claim.on_air_since_ms is not None:
+        words += "; their last word is that it is not"
+    if claim.silences:
+        words += f"; {_silence(claim)}"
+    return f"{words}."
+
+
+def silent_stations(claim: SiteClaim) -> str:
+    """Return what is missing of the telemetry of base stations."""
+    return f"heartbeats of its base stations: {_silence(claim)}; whether they were on air then is not known"
+
+
+def _silence(claim: SiteClaim) -> str:
+    gaps = claim.silences or ()
+    longest_ms = max(last - first + 1 for first, last in gaps)
+    return (
+        f"they announced heartbeats and were silent {counted(len(gaps), 'time')}, {_hours(claim.silent_ms)} in all, at most"
+        f" {_hours(longest_ms)} at a stretch, since {day_text(claim.first_telemetry_ms)}"
+    )
+
+
+def _hours(span_ms: int) -> str:
+    return f"{span_ms / HOUR_MS:,.1f} h"
+
+
+def day_text(time_ms: int) -> str:
+    """Return the Vietnam day of a Unix time."""
+    return time_text(time_ms + ICT_OFFSET_MS)[: len("2021-12-31")]
+
+
+def time_text(time_ms: int) -> str:
+    """Return a Unix time as ISO 8601 in UTC, to the millisecond only where it has any."""
+    moment = datetime.fromtimestamp(time_ms // 1000, UTC).replace(microsecond=time_ms % 1000 * 1000)
+    digits = "milliseconds" if time_ms % 1000 else "seconds"
+    return moment.isoformat(timespec=digits).replace("+00:00", "Z")
 
 
 def renew(policy: Policy) -> str:

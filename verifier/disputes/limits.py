@@ -1,14 +1,12 @@
 """Date limits of disputes, as data: the file is the law, this module only reads it strictly."""
 
-import hashlib
-import json
-import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 from phusong.kernels.registers import LineError
 from phusong.verifier.coverage.policy_rules import KeyErrors, read_table
+from phusong.verifier.registry.toml_file import read_toml
 
 DEFAULT_FILE = "limits.toml"
 # Two numbers and where they are from.
@@ -58,17 +56,10 @@ def default_limits() -> Limits:
 
 def read_limits(content: bytes) -> Limits | list[LineError]:
     """Return the limits in a TOML file, or every error found in it."""
-    if len(content) > CONTENT_MAX_BYTES:
-        return [LineError(1, "", f"{len(content)} bytes; expected at most {CONTENT_MAX_BYTES}")]
-    try:
-        text = content.decode("utf-8-sig")
-        document = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return [LineError(line, "", f"byte {error.start} is not UTF-8; save the file as UTF-8")]
-    except tomllib.TOMLDecodeError as error:
-        return [LineError(1, "", f"not TOML: {error}")]
-    errors = KeyErrors(text)
+    file = read_toml(content, CONTENT_MAX_BYTES)
+    if isinstance(file, list):
+        return file
+    document, errors = file.document, KeyErrors(file)
     tables = {"filing": FilingLimit, "rebuttal": RebuttalLimit}
     head = {key: value for key, value in document.items() if key not in tables}
     terms: dict[str, Any] = read_table("", _Header, head, errors)

@@ -93,9 +93,14 @@ class _WatchedCells(CellState):
         self._hashes = np.array([text_hash(code) for code in codes], np.int64)
 
     def add(
-        self, reports: CellReports, time_ms: Int64Column, sites: SiteRegister, reason: Int64Column
+        self,
+        reports: CellReports,
+        time_ms: Int64Column,
+        sites: SiteRegister,
+        reason: Int64Column,
+        sender: Int64Column | None = None,
     ) -> None:
-        super().add(reports, time_ms, sites, reason)
+        super().add(reports, time_ms, sites, reason, sender)
         is_of_site = np.isin(reports.site_code, self._hashes) & (reason == TAKEN)
         self.payload_rows = reports.payload_row[is_of_site]
 

@@ -1,23 +1,19 @@
-"""Reading a programme file: whole, or every error with the line its key stands on."""
+"""Reading a programme file: whole, or every error with its place and what was expected."""
 
-import re
-import tomllib
 from importlib import resources
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from phusong.kernels.registers import LineError
-from phusong.verifier.programme.terms import Programme
+from phusong.verifier.programme.terms import Header, Money, Obligation, Programme
 from phusong.verifier.registry.known import KnownRegistries
 from phusong.verifier.registry.platforms import read_platforms
+from phusong.verifier.registry.toml_file import TomlFile, read_toml
 
 DEFAULT_FILE = "3667.toml"
 # A programme is read by people; 256 KiB is already a book.
 CONTENT_MAX_BYTES = 1 << 18
-
-TABLE = re.compile(r"\s*\[+\s*([A-Za-z0-9_.-]+)\s*\]+")
-KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
 
 
 def default_programme() -> Programme:
@@ -50,47 +46,49 @@ def platform_count(registries: KnownRegistries) -> int | None:
 
 def read_programme(content: bytes) -> Programme | list[LineError]:
     """Return the programme in a TOML file, or every error found in it."""
-    if len(content) > CONTENT_MAX_BYTES:
-        return [LineError(1, "", f"{len(content)} bytes; expected at most {CONTENT_MAX_BYTES}")]
+    file = read_toml(content, CONTENT_MAX_BYTES)
+    if isinstance(file, list):
+        return file
     try:
-        text = content.decode("utf-8-sig")
-        document = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return [LineError(line, "", f"byte {error.start} is not UTF-8; save the file as UTF-8")]
-    except tomllib.TOMLDecodeError as error:
-        return [LineError(1, "", f"not TOML: {error}")]
-    try:
-        return Programme.model_validate(document)
+        return Programme.model_validate(file.document)
     except ValidationError as errors:
-        line_of = lines_of_keys(text)
-        return [_line_error(error, line_of) for error in errors.errors()]
+        return [_line_error(error, file) for error in errors.errors() if not _is_echo(error)]
 
 
-def lines_of_keys(text: str) -> dict[str, int]:
-    """Return the line of every table and key, as far as a plain scan can tell: "obligation.0.deadline" → 12."""
-    line_of: dict[str, int] = {}
-    counts: dict[str, int] = {}
-    table = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        header = TABLE.match(line)
-        key = KEY.match(line)
-        if header:
-            table = header[1]
-            if line.lstrip().startswith("[["):
-                counts[table] = counts.get(table, -1) + 1
-                table = f"{table}.{counts[table]}"
-            line_of.setdefault(table, number)
-        elif key:
-            line_of.setdefault(f"{table}.{key[1]}".lstrip("."), number)
-    return line_of
+def _is_echo(error: Any) -> bool:
+    """Tell whether a list is called too short only because what stands in it was refused."""
+    return error["type"] == "too_short" and bool(error["input"])
 
 
-def _line_error(error: Any, line_of: dict[str, int]) -> LineError:
-    names = [str(part) for part in error["loc"]]
-    places = [".".join(names[:length]) for length in range(len(names), 0, -1)]
-    line = next((line_of[place] for place in places if place in line_of), 1)
-    found = error["input"]
-    is_told = isinstance(found, str | int | float | bool)
-    shown = f"{found!r:.200}: " if is_told else ""
-    return LineError(line, places[0] if places else "", f"{shown}{error['msg']}")
+def _line_error(error: Any, file: TomlFile) -> LineError:
+    """Return what pydantic found, where it stands, and what was expected, in our own words."""
+    path = ""
+    for part in error["loc"]:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    path = path.removeprefix(".")
+    match error["type"]:
+        case "extra_forbidden":
+            place = file.place_of_key(path)
+            message = f"unknown key; expected one of {', '.join(_keys_beside(error['loc']))}"
+        case "missing":
+            place = file.place_of_key(path.rpartition(".")[0])
+            message = "missing; expected a value"
+        case "value_error":
+            place = file.place_of_value(path)
+            message = error["msg"].removeprefix("Value error, ")
+        case _:
+            place = file.place_of_value(path)
+            expected = error["msg"].removeprefix("Input should ").removeprefix("be ")
+            message = f"found {error['input']!r:.200}; expected {expected}"
+    return LineError(place.line, path, message, place.character)
+
+
+def _keys_beside(place: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that the table of a key may hold."""
+    tables: dict[str | int, type[BaseModel]] = {
+        "programme": Header,
+        "obligation": Obligation,
+        "money": Money,
+    }
+    model = tables[place[0]] if len(place) > 1 else Programme
+    return list(model.model_fields)

@@ -64,19 +64,19 @@ def test_a_file_of_the_first_version_means_what_it_meant() -> None:
     ("found", "replaced", "line", "column"),
     [
         (b'id = "3667"', b"id = 3667", 3, "programme.id"),
-        (b"target_count = 283", b'target_count = "283"', 8, "obligation.0.target_count"),
-        (b"target_count = 283", b"target_count = 0", 8, "obligation.0.target_count"),
-        (b"target_count = 283", b"target_count = true", 8, "obligation.0.target_count"),
-        (b"target_count = 283\n", b"", 4, "obligation.0"),
-        (b"deadline = 2021-09-30\n", b"", 4, "obligation.0"),
-        (b"deadline = 2021-09-30", b'deadline = "2021-09-30"', 9, "obligation.0.deadline"),
-        (b'list = "283"', b'lists = "283"', 7, "obligation.0.lists"),
-        (b'kind = "coverage"', b'kind = "waves"', 6, "obligation.0.kind"),
-        (b"deadline = 2021-12-31", b"deadline = 2021-09-01", 11, "obligation.1"),
-        (b"begins = 2021-09-21\n", b"", 11, "obligation.1"),
-        (b'id = "servers"', b'id = "servers"\nmet_on = 2021-12-01', 18, "obligation.2"),
-        (b'id = "servers"', b'id = "servers"\nlist = "283"\nkind = "data"', 18, "obligation.2"),
-        (b"amount_vnd = 3_000_000_000_000", b"amount_vnd = -1", 23, "money.0.amount_vnd"),
+        (b"target_count = 283", b'target_count = "283"', 8, "obligation[0].target_count"),
+        (b"target_count = 283", b"target_count = 0", 8, "obligation[0].target_count"),
+        (b"target_count = 283", b"target_count = true", 8, "obligation[0].target_count"),
+        (b"target_count = 283\n", b"", 4, "obligation[0]"),
+        (b"deadline = 2021-09-30\n", b"", 4, "obligation[0]"),
+        (b"deadline = 2021-09-30", b'deadline = "2021-09-30"', 9, "obligation[0].deadline"),
+        (b'list = "283"', b'lists = "283"', 7, "obligation[0].lists"),
+        (b'kind = "coverage"', b'kind = "waves"', 6, "obligation[0].kind"),
+        (b"deadline = 2021-12-31", b"deadline = 2021-09-01", 11, "obligation[1]"),
+        (b"begins = 2021-09-21\n", b"", 11, "obligation[1]"),
+        (b'id = "servers"', b'id = "servers"\nmet_on = 2021-12-01', 18, "obligation[2]"),
+        (b'id = "servers"', b'id = "servers"\nlist = "283"\nkind = "data"', 18, "obligation[2]"),
+        (b"amount_vnd = 3_000_000_000_000", b"amount_vnd = -1", 23, "money[0].amount_vnd"),
     ],
 )
 def test_an_error_names_the_key_and_its_line(
@@ -99,10 +99,39 @@ def test_an_id_stands_once() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"[", b"\xff", b'[programme]\nid = "a"\n', b"obligation = 3\n", b"", b"#" * (1 << 18) + b"#"],
+    [
+        b"[",
+        b"\xff",
+        b'[programme]\nid = "a"\n',
+        b"obligation = 3\n",
+        b"",
+        b"#" * (1 << 18) + b"#",
+        b"a=" + b"[" * 9999,
+    ],
 )
 def test_what_is_no_programme_is_an_error_and_not_an_exception(content: bytes) -> None:
     errors = read_programme(content)
 
     assert isinstance(errors, list)
     assert errors
+
+
+@pytest.mark.parametrize(
+    ("found", "replaced", "line", "character", "message"),
+    [
+        (b"target_count = 283", b'target_count = "283"', 8, 16, "found '283'; expected a valid "),
+        (b'list = "283"', b'lists = "283"', 7, 1, "unknown key; expected one of id, title"),
+        (b'source = "Plan 3667"\n[[money', b"[[money", 18, 1, "missing; expected a value"),
+        (b"begins = 2021-09-21\n", b"", 11, 1, "handovers need begins and deadline"),
+    ],
+)
+def test_an_error_says_what_was_found_where_and_what_was_expected(
+    found: bytes, replaced: bytes, line: int, character: int, message: str
+) -> None:
+    assert SOUND.count(found) == 1
+
+    errors = read_programme(SOUND.replace(found, replaced))
+
+    assert isinstance(errors, list)
+    (error,) = (e for e in errors if e.message.startswith(message))
+    assert (error.line, error.character) == (line, character)
