@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,11 +28,12 @@ from phusong.dashboards.commands.options import (
 from phusong.dashboards.commands.replaying import state_of
 from phusong.dashboards.commands.version import software
 from phusong.kernels.days import ict_day
+from phusong.verifier.collation import collation_key
 from phusong.verifier.coverage.records import Verdict
 from phusong.verifier.placing import Horizon
 from phusong.verifier.programme.provinces import read_provinces
-from phusong.verifier.programme.pupils import pupils_of
-from phusong.verifier.programme.reading import platform_count, programme_in_force
+from phusong.verifier.programme.pupils import UNIX_DAY, pupils_of
+from phusong.verifier.programme.reading import platform_count
 from phusong.verifier.programme.sites import verdicts_by_site
 from phusong.verifier.programme.status import Knowledge, Standing, Status, programme_status
 from phusong.verifier.state import State
@@ -101,7 +103,8 @@ def programme_document(data: Path, horizon: Horizon, view: ProvinceView) -> dict
     as_of_ms, known_ms = horizon.as_of_ms, horizon.known_at_ms
     assert as_of_ms is not None, "a report has a date"
     state = state_of(data, horizon)
-    programme, version = programme_in_force(state.registries)
+    in_force = state.registries.programme(UNIX_DAY + timedelta(days=int(ict_day(as_of_ms))))
+    programme = in_force.programme
     known_until_ms = now_ms() if known_ms is None else known_ms
     verdicts = {as_of_ms: verdicts_by_site(state.reported(as_of_ms, known_until_ms))}
 
@@ -118,16 +121,24 @@ def programme_document(data: Path, horizon: Horizon, view: ProvinceView) -> dict
         sites=state.registries.sites,
         verdicts_as_of=verdicts_as_of,
         end_of_day_ms=lambda day: time_ms(day, "deadline"),
-        pupils=pupils_of(state.registries.sims, state.quota.meter, int(ict_day(as_of_ms))),
+        pupils=pupils_of(
+            state.registries.sims,
+            state.registries.handovers,
+            state.quota.meter,
+            int(ict_day(as_of_ms)),
+        ),
         platform_count=platform_count(state.registries),
     )
     rows = programme_status(programme, known)
+    effective = programme.programme.effective_from
     return {
         "programme": {
             "id": programme.programme.id,
             "title": programme.programme.title,
             "title_en": programme.programme.title_en,
-            "version": version,
+            "effective_from": None if effective is None else effective.isoformat(),
+            "version": in_force.origin,
+            "digest": in_force.digest,
         },
         "as_of": iso_text(as_of_ms),
         "known_at": iso_text(known_until_ms),
@@ -167,7 +178,9 @@ def province_rows(
             "refuted_count": found[Verdict.NOT_COVERED],
             "verdicts": dict(found),
         }
-        for (code, name, name_of_list), found in sorted(counts.items())
+        for (code, name, name_of_list), found in sorted(
+            counts.items(), key=lambda row: (collation_key(row[0][1]), row[0])
+        )
     ]
 
 

@@ -28,6 +28,7 @@ from phusong.verifier.disputes.limits import read_limits
 from phusong.verifier.programme.reading import read_programme
 from phusong.verifier.registry.csv_places import place_errors
 from phusong.verifier.registry.entries import REGISTRIES, read_registries
+from phusong.verifier.registry.handovers_file import read_handovers
 from phusong.verifier.registry.platforms import read_platforms
 from phusong.verifier.registry.sims_file import read_sims
 from phusong.verifier.registry.sites import ALIASES, read_sites
@@ -45,6 +46,7 @@ class Registry(StrEnum):
 
     SITES = "sites"
     SIMS = "sims"
+    HANDOVERS = "handovers"
     SOURCES = "sources"
     PLATFORMS = "platforms"
     PROGRAMME = "programme"
@@ -55,6 +57,7 @@ class Registry(StrEnum):
 READERS: dict[Registry, Callable[[bytes], object]] = {
     Registry.SITES: read_sites,
     Registry.SIMS: read_sims,
+    Registry.HANDOVERS: read_handovers,
     Registry.SOURCES: read_sources,
     Registry.PLATFORMS: read_platforms,
     Registry.PROGRAMME: read_programme,

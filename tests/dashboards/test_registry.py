@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from phusong.dashboards.commands.registry import Registry, app
 
 POLICY = files("phusong.verifier.coverage").joinpath("plan3667-mobile-internet.toml").read_text()
+LIMITS = files("phusong.verifier.disputes").joinpath("limits.toml").read_text()
 SITES = "site_code,name,province,list,operators,lat,lon\n"
 PROGRAMME = '[programme]\nid = "p"\n[[obligation]]\nid = "o"\nsource = "s"\n'
 
@@ -19,9 +20,17 @@ WRONG = {
         ":2:33: latitude_deg: 'north'",
     ),
     "sims": ("subscriber_key,operator,start\n7,viettel,2021-13-01\n", ":2:11: start: '2021-13-01'"),
+    "handovers": (
+        "subscriber_key,handover_date,province_code\n7,2021-10-01,99\n",
+        ":2:14: province_code: '99': expected a province code of 2021",
+    ),
     "sources": ("source,operator\npgw-1,Viettel!\n", ":2:7: operator: "),
     "platforms": ("platform,domain,free_from,free_until\na,a.vn,1/9/2021,\n", ":2:8: free_from: "),
     "programme": (PROGRAMME + "target_count = 0\n", ":6:16: obligation[0].target_count: found 0;"),
+    "disputes": (
+        LIMITS.replace("limit_days = 60", "limit_days = 0"),
+        ":16:14: rebuttal.limit_days: found 0; expected a whole number",
+    ),
     "policy": (
         POLICY.replace("devices = 2", "devices = 0"),
         ":63:11: minimum.devices: found 0; expected a whole number, 1 to 1000 devices",

@@ -4,9 +4,6 @@ A policy is a TOML file like `plan3667-mobile-internet.toml`. Every key must be 
 each number must be possible; every error names the key, what was found and what was expected.
 """
 
-import datetime as dt
-import hashlib
-import json
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -28,7 +25,7 @@ from phusong.verifier.coverage.terms import (
     Technology,
     Time,
 )
-from phusong.verifier.registry.toml_file import read_toml
+from phusong.verifier.registry.toml_file import document_digest, read_toml
 
 DEFAULT_FILE = "plan3667-mobile-internet.toml"
 TABLES = {
@@ -100,7 +97,7 @@ def read_policy(content: bytes) -> Policy | list[LineError]:
         check_together(terms, errors)
     if errors.found:
         return errors.found
-    return Policy(**terms, digest=_digest_of(document))
+    return Policy(**terms, digest=document_digest(document))
 
 
 def _read_terms(document: dict[str, Any], errors: KeyErrors) -> dict[str, Any]:
@@ -120,15 +117,3 @@ def _read_terms(document: dict[str, Any], errors: KeyErrors) -> dict[str, Any]:
 
 def _is_table(key: str) -> bool:
     return key == "technologies" or key in TABLES
-
-
-def _digest_of(document: dict[str, Any]) -> str:
-    """Return the SHA-256 of a document's JSON with sorted keys and no space."""
-    text = json.dumps(
-        document,
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-        default=dt.date.isoformat,
-    )
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -6,7 +6,7 @@ from typing import Any
 
 from phusong.kernels.registers import LineError
 from phusong.verifier.coverage.policy_rules import KeyErrors, read_table
-from phusong.verifier.registry.toml_file import read_toml
+from phusong.verifier.registry.toml_file import document_digest, read_toml
 
 DEFAULT_FILE = "limits.toml"
 # Two numbers and where they are from.
@@ -67,5 +67,4 @@ def read_limits(content: bytes) -> Limits | list[LineError]:
         terms[name] = record(**read_table(name, record, document.get(name), errors))
     if errors.found:
         return errors.found
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return Limits(**terms, digest=hashlib.sha256(text.encode()).hexdigest())
+    return Limits(**terms, digest=document_digest(document))

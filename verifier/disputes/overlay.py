@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from phusong.verifier.coverage.records import DisputeMark, SiteVerdict, Verdict
-from phusong.verifier.coverage.report import time_text
+from phusong.verifier.coverage.wording import time_text
 from phusong.verifier.disputes.book import DisputeBook
 from phusong.verifier.disputes.records import Dispute, DisputeState, Side
 

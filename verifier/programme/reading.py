@@ -24,16 +24,6 @@ def default_programme() -> Programme:
     return programme
 
 
-def programme_in_force(registries: KnownRegistries) -> tuple[Programme, str]:
-    """Return the programme in force, and where it is from."""
-    version = registries.version("programme")
-    if version is None:
-        return default_programme(), "as shipped"
-    programme = read_programme(version.content)
-    assert isinstance(programme, Programme), "entries are validated before they are journalled"
-    return programme, f"{version.file}, sequence {version.sequence}"
-
-
 def platform_count(registries: KnownRegistries) -> int | None:
     """Return how many platforms are on the published list, None without one."""
     version = registries.version("platforms")

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from phusong.kernels.days import DAY_MS, day_start_ms, ict_day
 from phusong.verifier.coverage.records import SiteVerdict, Verdict
 from phusong.verifier.programme.pupils import UNIX_DAY, pupils_of
-from phusong.verifier.programme.reading import platform_count, programme_in_force
+from phusong.verifier.programme.reading import platform_count
 from phusong.verifier.programme.sites import verdicts_by_site
 from phusong.verifier.programme.status import Knowledge, Status, programme_status
 from phusong.verifier.state import State
@@ -44,10 +44,15 @@ def obligation_figures(
         sites=state.registries.sites,
         verdicts_as_of=verdicts_as_of,
         end_of_day_ms=end_of_day_ms,
-        pupils=pupils_of(state.registries.sims, state.quota.meter, int(ict_day(as_of_ms))),
+        pupils=pupils_of(
+            state.registries.sims,
+            state.registries.handovers,
+            state.quota.meter,
+            int(ict_day(as_of_ms)),
+        ),
         platform_count=platform_count(state.registries),
     )
-    programme, _ = programme_in_force(state.registries)
+    programme, _ = state.registries.programme(UNIX_DAY + timedelta(days=int(ict_day(as_of_ms))))
     return tuple(
         ObligationFigures(
             status, None if status.deadline is None else end_of_day_ms(status.deadline)

@@ -143,7 +143,9 @@ def _handovers(obligation: Obligation, known: Knowledge) -> Status:
     assert obligation.begins is not None, "checked when the file was read"
     assert obligation.deadline is not None, "checked when the file was read"
     deadline = obligation.deadline.isoformat()
-    recorded, heard = known.pupils.handed_over(obligation.begins.isoformat(), deadline)
+    recorded, heard = known.pupils.handed_over(
+        obligation.begins.isoformat(), deadline, obligation.phase
+    )
     target = obligation.target_count
     standing = Standing.RUNNING
     if known.as_of_ms >= known.end_of_day_ms(deadline):

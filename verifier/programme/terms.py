@@ -10,11 +10,14 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from phusong.verifier.registry.entitlement import Reading
+
 # A target of all the people of the country has nine digits.
 COUNT_MAX = 10**9
 # More than the state's budget of a year, and far within int64.
 AMOUNT_MAX_VND = 10**16
 OBLIGATION_COUNT_MAX = 100
+PHASE_MAX = 9  # the plan has two
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
@@ -49,6 +52,7 @@ class Obligation(Stated):
     list: Text | None = None  # of sites; coverage only
     target_count: int | None = Field(None, ge=1, le=COUNT_MAX)  # None: the plan names no number
     begins: dt.date | None = None
+    phase: int | None = Field(None, ge=1, le=PHASE_MAX)  # handovers only: of the records
     deadline: dt.date | None = None
     met_on: dt.date | None = None  # support only
     evidence: Text | None = None  # support only
@@ -72,6 +76,8 @@ class Obligation(Stated):
             raise ValueError("deadline lies before begins")
         if (self.met_on is None) != (self.evidence is None):
             raise ValueError("met_on and evidence belong together")
+        if self.phase and self.kind is not Kind.HANDOVERS:
+            raise ValueError("only handovers have a phase")
         if self.met_on and self.kind is not Kind.SUPPORT:
             raise ValueError("met_on is for support; everything else is judged by its evidence")
         return self
@@ -87,7 +93,8 @@ class Header(Stated):
     """What the programme is called and since when it holds."""
 
     source: str = ""
-    effective_from: dt.date | None = None
+    effective_from: dt.date | None = None  # None: it holds for all time
+    entitlement: Reading = Field(Reading.LONGER, strict=False)  # how "three months" is read
 
 
 class Programme(BaseModel):

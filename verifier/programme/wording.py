@@ -43,7 +43,7 @@ def of_handovers(
         )
     if recorded_count is None:
         unproven.append(
-            "no handover is recorded: add the register with `phusong registry add sims FILE`"
+            "no handover is recorded: add records with `phusong registry add handovers FILE`"
         )
     elif recorded_count > heard_count:
         unproven.append(

@@ -6,6 +6,15 @@ the handover and the same day three months later count; where that month has no 
 """
 
 import datetime as dt
+from enum import StrEnum
+
+
+class Reading(StrEnum):
+    """How "three months" is read: with the same day three months later, or without it."""
+
+    LONGER = "longer"
+    SHORTER = "shorter"
+
 
 ENTITLED_MONTHS = 3
 MONTHS_A_YEAR = 12

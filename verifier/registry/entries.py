@@ -8,7 +8,9 @@ from phusong.kernels.frame import PayloadKind, decode_frame
 from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.verifier.journal import JournalReader, Position, StoredFrame
 
-REGISTRIES = ("sites", "sims", "sources", "platforms", "programme", "policy", "disputes")
+REGISTRIES = (
+    *("sites", "sims", "handovers", "sources", "platforms", "programme", "policy", "disputes"),
+)
 # Not lists that replace each other: every entry stands. Kept beside them, because they too must be known before rows are judged.
 STREAMS: dict[int, str] = {
     PayloadKind.DISPUTE: "dispute entries",
@@ -69,10 +71,15 @@ class RegistryHistory:
         versions = self.versions.get(registry, [])
         if not versions:
             return None
-        in_time = [v for v in versions if known_at_ms is None or v.known_time_ms <= known_at_ms]
+        in_time = self.all_known(registry, known_at_ms)
         if in_time:
             return in_time[-1]
         return versions[0] if registry == "sites" else None
+
+    def all_known(self, registry: str, known_at_ms: int | None) -> list[Version]:
+        """Return all versions entered by a known-at time, in the order of their entry."""
+        versions = self.versions.get(registry, [])
+        return [v for v in versions if known_at_ms is None or v.known_time_ms <= known_at_ms]
 
 
 def read_registries(

@@ -2,8 +2,9 @@
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from datetime import date
 from operator import itemgetter
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from phusong.kernels.frame import PayloadKind
 from phusong.kernels.registers import LineError, SourceRegister, read_sources
@@ -14,12 +15,17 @@ from phusong.verifier.disputes.entries import decode_steps
 from phusong.verifier.disputes.limits import Limits, default_limits, read_limits
 from phusong.verifier.disputes.records import Step
 from phusong.verifier.journal import StoredFrame
+from phusong.verifier.registry.entitlement import Reading
 from phusong.verifier.registry.entries import STREAMS, RegistryHistory, Version
+from phusong.verifier.registry.handovers import Handovers, joined_handovers, with_handovers
 from phusong.verifier.registry.sims import SimRegister
 from phusong.verifier.registry.sites import SiteRegister, read_sites
 from phusong.verifier.rulings.entries import note_ruling
 
-Register = TypeVar("Register", SiteRegister, Policy, SimRegister, SourceRegister, Limits)
+if TYPE_CHECKING:
+    from phusong.verifier.programme.versions import ProgrammeInForce
+
+Register = TypeVar("Register", SiteRegister, Policy, SimRegister, SourceRegister, Handovers, Limits)
 
 
 @dataclass(slots=True)
@@ -33,7 +39,8 @@ class KnownRegistries:
     known_at_ms: int | None = None
     sites: SiteRegister = field(init=False)
     policy: Policy = field(init=False)
-    sims: SimRegister | None = field(init=False)
+    sims: SimRegister | None = field(init=False)  # with what records of handovers say
+    handovers: Handovers | None = field(init=False)
     rulings: Rulings = field(init=False, default_factory=Rulings)  # those known at the time
     _ruling_count: int = field(init=False, default=0)
     # Every register of sources and the frame it came in, in order.
@@ -58,7 +65,7 @@ class KnownRegistries:
         Returns whether rows counted so far would now be judged differently: a new list of sites, a new policy, a ruling.
         """
         registry = self.history.note(frame, envelope, payload, kind)
-        if registry == "sims":
+        if registry in {"sims", "handovers", "programme"}:
             self._read_sims()
         elif registry == "sources":
             self._read_sources()
@@ -73,6 +80,13 @@ class KnownRegistries:
     def version(self, registry: str) -> Version | None:
         """Return the version of a registry this state is built with."""
         return self.history.known(registry, self.known_at_ms)
+
+    def programme(self, as_of_day: date) -> "ProgrammeInForce":
+        """Return the programme in force on a day, as known at the known-at time."""
+        # Late: programme files are checked by pydantic, which most questions need not load.
+        from phusong.verifier.programme.versions import programme_in_force  # noqa: PLC0415
+
+        return programme_in_force(self.history.all_known("programme", self.known_at_ms), as_of_day)
 
     def sources(self, sequence: int) -> SourceRegister | None:
         """Return the register of sources in force when the frame at `sequence` arrived, None before the first.
@@ -119,13 +133,29 @@ class KnownRegistries:
         return is_changed
 
     def _read_sims(self) -> None:
-        sims = self.version("sims")
-        self.sims = None
-        if sims:
-            # Late: Polars takes a quarter of a second to load, and most questions need no register of SIMs.
-            from phusong.verifier.registry.sims_file import read_sims  # noqa: PLC0415
+        sims, records = (
+            self.version("sims"),
+            self.history.all_known("handovers", self.known_at_ms),
+        )
+        self.sims, self.handovers = None, None
+        if not (sims or records):
+            return
+        # Late: Polars takes a quarter of a second to load, and most questions need no register of SIMs.
+        from phusong.verifier.registry.handovers_file import read_handovers  # noqa: PLC0415
+        from phusong.verifier.registry.sims_file import read_sims  # noqa: PLC0415
 
-            self.sims = _sound(read_sims(sims.content))
+        is_longer = self._is_longer_reading()
+        if records:
+            files = [_sound(read_handovers(v.content, is_longer=is_longer)) for v in records]
+            self.handovers = joined_handovers(files)
+        register = _sound(read_sims(sims.content, is_longer=is_longer)) if sims else None
+        self.sims = with_handovers(register, self.handovers)
+
+    def _is_longer_reading(self) -> bool:
+        """Tell how "three months" is read: by the newest programme known, whatever day is asked about."""
+        if not self.history.all_known("programme", self.known_at_ms):
+            return True
+        return self.programme(date.max).programme.programme.entitlement is Reading.LONGER
 
     def _read_sources(self) -> None:
         for version in self.history.versions.get("sources", [])[len(self._sources) :]:

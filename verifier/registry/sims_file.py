@@ -34,8 +34,8 @@ DECIMAL = r"^[+-]?\d{1,20}$"
 HEXADECIMAL = r"^0[xX][0-9a-fA-F]{1,16}$"
 
 
-def read_sims(content: bytes) -> SimRegister | list[LineError]:
-    """Return the register in a CSV file, or every error found in it."""
+def read_sims(content: bytes, *, is_longer: bool = True) -> SimRegister | list[LineError]:
+    """Return the register in a CSV file, or every error found in it. is_longer: the reading of "three months"."""
     try:
         table = pl.read_csv(
             io.BytesIO(content.removeprefix(b"\xef\xbb\xbf")), infer_schema=False, glob=False
@@ -53,24 +53,29 @@ def read_sims(content: bytes) -> SimRegister | list[LineError]:
     table = table.with_columns(optional).with_columns(pl.all().fill_null("").str.strip_chars())
     parsed = parse_columns(table, start)
     errors = find_errors(table, parsed, start)
-    return errors or register_of(parsed)
+    return errors or register_of(parsed, is_longer=is_longer)
 
 
 def parse_columns(table: pl.DataFrame, start: str) -> pl.DataFrame:
     """Return keys as int64 bits and days as dates; null where a text is neither."""
-    key = pl.col(KEY)
-    digits = pl.when(key.str.contains(HEXADECIMAL)).then(key.str.slice(2)).otherwise(None)
-    unsigned = pl.when(key.str.contains(DECIMAL)).then(key.str.strip_prefix("+")).otherwise(None)
     return table.select(
-        pl.coalesce(
-            unsigned.cast(pl.Int64, strict=False),
-            unsigned.cast(pl.UInt64, strict=False).reinterpret(signed=True),
-            digits.str.to_integer(base=16, dtype=pl.UInt64, strict=False).reinterpret(signed=True),
-        ).alias(KEY),
+        key_of(KEY).alias(KEY),
         pl.col(OPERATOR),
         pl.col(PROVINCE),
         date_of(start).alias("first"),
         date_of(END).alias(END),
+    )
+
+
+def key_of(column: str) -> pl.Expr:
+    """Return a text as the int64 bits of a key, null where it is none."""
+    key = pl.col(column)
+    digits = pl.when(key.str.contains(HEXADECIMAL)).then(key.str.slice(2)).otherwise(None)
+    unsigned = pl.when(key.str.contains(DECIMAL)).then(key.str.strip_prefix("+")).otherwise(None)
+    return pl.coalesce(
+        unsigned.cast(pl.Int64, strict=False),
+        unsigned.cast(pl.UInt64, strict=False).reinterpret(signed=True),
+        digits.str.to_integer(base=16, dtype=pl.UInt64, strict=False).reinterpret(signed=True),
     )
 
 
@@ -102,9 +107,11 @@ def find_errors(table: pl.DataFrame, parsed: pl.DataFrame, start: str) -> list[L
     return sorted(errors)[:ERROR_COUNT_MAX]
 
 
-def register_of(parsed: pl.DataFrame) -> SimRegister:
+def register_of(parsed: pl.DataFrame, *, is_longer: bool) -> SimRegister:
     """Return the register of columns without errors."""
-    last = pl.col("first").replace_strict(last_days(parsed["first"]), return_dtype=pl.Date)
+    last = pl.col("first").replace_strict(
+        last_days(parsed["first"], is_longer=is_longer), return_dtype=pl.Date
+    )
     parsed = parsed.with_columns(pl.coalesce(pl.col(END), last).alias(END)).sort(KEY)
     operators, provinces = (
         sorted(parsed[name].unique().to_list()) for name in (OPERATOR, PROVINCE)
@@ -125,6 +132,7 @@ def int64_of(column: pl.Series) -> Int64Column:
     return np.array(column.to_physical().cast(pl.Int64).to_numpy(), np.int64)
 
 
-def last_days(handovers: pl.Series) -> dict[dt.date, dt.date]:
+def last_days(handovers: pl.Series, *, is_longer: bool) -> dict[dt.date, dt.date]:
     """Return the last entitled day of every distinct day of handover: there are few."""
-    return {day: last_entitled_day(day) for day in handovers.unique().to_list()}
+    days = handovers.unique().to_list()
+    return {day: last_entitled_day(day, is_longer=is_longer) for day in days}

@@ -4,6 +4,9 @@
 is walked once more, for places alone. The path of a value is written `obligation[0].deadline`.
 """
 
+import datetime as dt
+import hashlib
+import json
 import re
 import tomllib
 from typing import Any, NamedTuple
@@ -71,6 +74,18 @@ def read_toml(content: bytes, size_max: int) -> TomlFile | list[LineError]:
         return [_syntax_error(text, str(error))]
     except RecursionError:
         return [LineError(1, "", "brackets within brackets, too deep to be meant; expected a few")]
+
+
+def document_digest(document: dict[str, Any]) -> str:
+    """Return the SHA-256 of a document's JSON with sorted keys and no space: layout and comments are no part of it."""
+    text = json.dumps(
+        document,
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        default=dt.date.isoformat,
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def place_in(text: str, offset: int) -> Place:

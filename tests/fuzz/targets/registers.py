@@ -5,11 +5,20 @@ from importlib.resources import files
 from phusong.kernels.registers import LineError, read_sources
 from phusong.verifier.coverage.policy import read_policy
 from phusong.verifier.programme.reading import read_programme
+from phusong.verifier.registry.handovers_file import read_handovers
 from phusong.verifier.registry.platforms import read_platforms
 from phusong.verifier.registry.sims_file import read_sims
 from phusong.verifier.registry.sites import read_sites
 
-READERS = (read_sources, read_sites, read_platforms, read_programme, read_sims, read_policy)
+READERS = (
+    read_sources,
+    read_sites,
+    read_platforms,
+    read_programme,
+    read_sims,
+    read_policy,
+    read_handovers,
+)
 SITES = """site_code,name,province_code,list,operators,part,latitude_deg,longitude_deg,radius_m,polygon
 HG-0017,Nhà văn hoá,02,283,viettel,centre,22.8012,104.9784,500,
 HG-0017,Nhà văn hoá,02,283,viettel;454-12,"cụm, Khuổi Nà",22.8,104.9,,22.8 104.9; 22.9 104.9; 22.9 105.0
@@ -37,6 +46,7 @@ def seeds() -> list[bytes]:
         PROGRAMME,
         SIMS,
         files("phusong.verifier.coverage").joinpath("plan3667-mobile-internet.toml").read_text(),
+        "subscriber_key,handover_date,province_code,phase\n0xff,2021-10-01,02,1\n",
     )
     return [bytes([kind]) + text.encode() for kind, text in enumerate(texts)]
 

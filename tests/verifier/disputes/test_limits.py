@@ -58,6 +58,6 @@ def test_each_error_names_its_line_and_what_was_expected(old: str, new: str, wor
 
 def test_what_is_no_text_is_an_error() -> None:
     assert read_limits(b"id = 1\n\xff") == [
-        LineError(2, "", "byte 7 is not UTF-8; save the file as UTF-8")
+        LineError(2, "", "byte 7 is not UTF-8; save the file as UTF-8", 1)
     ]
     assert "expected at most" in errors_of("#" * (CONTENT_MAX_BYTES + 1))
