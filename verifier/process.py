@@ -21,6 +21,7 @@ from phusong.verifier.placing import Horizon
 from phusong.verifier.process_use import process_use
 from phusong.verifier.programme.standing import ObligationFigures, obligation_figures
 from phusong.verifier.quota.decisions import decision_message
+from phusong.verifier.quota.ledger_writer import LedgerWriter
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.replay import build_state
 from phusong.verifier.snapshot import is_complete, write_snapshot
@@ -82,6 +83,7 @@ class Follower:
         """Build the state; `tell` is called with every report."""
         self._options = options
         self._tell = tell
+        self._ledger = LedgerWriter(options.data)
         self._stopwatch = Stopwatch(time.perf_counter)
         self._state = self._build()
         self._reader = self._read_on()
@@ -109,12 +111,16 @@ class Follower:
             for start in range(0, max(len(decisions), 1), DECISIONS_PER_REPORT):
                 run = decisions[start : start + DECISIONS_PER_REPORT]
                 self._tell(replace(status, decisions=run))
-        if now_s - self._snapshot_at_s >= SNAPSHOT_EVERY_S:
+        if now_s - self._snapshot_at_s >= SNAPSHOT_EVERY_S and self._ledger.is_idle:
             self.write_snapshot()
         return applied
 
     def write_snapshot(self) -> None:
-        """Write the state down, where it is newer than the last time."""
+        """Write the state down, where it is newer than the last time.
+
+        Not before the ledger's files: a snapshot that knows of a closed day does not close it again.
+        """
+        self._ledger.drain()
         self._stopwatch.start()
         self._snapshot_at_s = time.monotonic()
         sequence = self._state.position.sequence
@@ -133,7 +139,9 @@ class Follower:
 
     def _build(self) -> State:
         self._stopwatch.start()
-        state = build_state(self._options.data, Horizon(), self._options.settings)
+        state = build_state(
+            self._options.data, Horizon(), self._options.settings, sink=self._ledger
+        )
         self._stopwatch.lap("start")
         state.lap = self._stopwatch.lap
         return state

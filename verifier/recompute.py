@@ -44,6 +44,8 @@ def _answers(state: State, asked: State) -> dict[str, Any]:
         "rows refused": tallies.refused,
         "gaps in sequences": state.windows.gap_count(),
         "days with usage": _days(state),
+        "pieces of the ledger": state.ledger.pieces,
+        "adjustments not written yet": state.ledger.open_adjustments.tobytes(),
     }
     for name, array in state.unnumbered.export().items():
         answers[f"rows without a sequence, {name}"] = array.tobytes()

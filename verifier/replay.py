@@ -6,6 +6,7 @@ from pathlib import Path
 from phusong.verifier.closing import closed_history, starting_state
 from phusong.verifier.journal import JournalReader, Position
 from phusong.verifier.placing import Horizon
+from phusong.verifier.quota.ledger import Sink
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import read_registries
 from phusong.verifier.snapshot import read_snapshot
@@ -23,8 +24,12 @@ def build_state(
     horizon: Horizon,
     settings: QuotaSettings,
     progress: Progress = no_progress,
+    *,
+    sink: Sink | None = None,
 ) -> State:
     """Return the state of the journal in `data` as it stands now, within a horizon.
+
+    sink: is given what the quota ledger closes on the way, which is all of it only where no snapshot helps.
 
     Raises JournalDamaged where the chain breaks, HistoryGone where frames are needed that were pruned.
     """
@@ -33,6 +38,7 @@ def build_state(
     state = read_snapshot(data, reader, horizon, settings)
     if state is None:
         state = starting_state(data, horizon, settings)
+    state.ledger.sink = sink
     return _complete(state, data, last.sequence, progress)
 
 
@@ -42,12 +48,15 @@ def rebuild_state(
     settings: QuotaSettings,
     until_sequence: int,
     progress: Progress = no_progress,
+    *,
+    sink: Sink | None = None,
 ) -> State:
-    """Return the state up to a sequence from the journal alone, whatever snapshot there is.
+    """Return the state up to a sequence from the journal alone, whatever snapshot there is; sink: as in `build_state`.
 
     Raises JournalDamaged where the chain breaks, HistoryGone where frames are needed that were pruned.
     """
     state = starting_state(data, horizon, settings)
+    state.ledger.sink = sink
     return _complete(state, data, until_sequence, progress)
 
 
@@ -75,7 +84,9 @@ def _complete(state: State, data: Path, until_sequence: int, progress: Progress)
                 raise closed.gone(str(change)) from change
             # Read all of them first, so that there is no third time.
             history = read_registries(data / "journal", until_sequence)
+            sink = state.ledger.sink
             state = new_state(history, horizon, settings)
+            state.ledger.sink = sink
 
 
 def advance(

@@ -31,8 +31,8 @@ from phusong.verifier.tallies import RouteKey, Tallies
 NAME = "state.snapshot"
 FILE_MODE = 0o600
 # Of the file; one of another version is not opened.
-VERSION = 3
-PARTS = ("coverage", "quota", "windows", "unnumbered", "cells")
+VERSION = 4
+PARTS = ("coverage", "quota", "windows", "unnumbered", "cells", "ledger")
 
 
 def is_complete(state: State) -> bool:
@@ -222,6 +222,7 @@ def _restore(
         getattr(state, part).restore(
             {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
         )
+    state.quota.watch_days(state.ledger.watched)
     state.position = Position(meta["sequence"], bytes.fromhex(meta["chain"]))
     state.used = state.position
     state.time_max_ms, state.received_max_ms = meta["time_max_ms"], meta["received_max_ms"]

@@ -49,6 +49,7 @@ from phusong.verifier.placing import (
     readable_rows,
     rows_within,
 )
+from phusong.verifier.quota.ledger import Cause, Ledger
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.quota.state import QuotaState
 from phusong.verifier.registry.entries import RegistryHistory
@@ -87,6 +88,7 @@ class State:
     windows: SequenceWindows = field(default_factory=SequenceWindows)
     unnumbered: UnnumberedRows = field(default_factory=UnnumberedRows)
     cells: CellState = field(default_factory=CellState)
+    ledger: Ledger = field(default_factory=Ledger)
     tallies: Tallies = field(default_factory=Tallies)
     time_max_ms: int = 0  # the latest time any row counts under
     received_max_ms: int = 0  # the latest arrival of any row
@@ -100,9 +102,12 @@ class State:
         assert stored.sequence == self.position.sequence + 1, "frames are applied once, in order"
         if self.lost_at_horizon is None and not self.horizon.knows(stored.received_time_ms):
             self.lost_at_horizon = lost_batches(self.windows, self.sources, self.cells)
+        # As it stood before this frame: days close between two frames.
+        self._close_days(stored.received_time_ms)
         opened = open_frame(stored)
         # First, so that a list of sites judges the rows it came with.
         others = self._add_others(opened)
+        self._note_revisions(stored, Cause.RERATED)
         self.lap("decode")
         facts = judge_payloads(
             opened,
@@ -117,6 +122,7 @@ class State:
         refusals.append(self._add_signal(opened, facts))
         self.lap("signal")
         refusals.append(self._add_usage(opened, facts))
+        self._note_revisions(stored, Cause.LATE)
         self.lap("usage")
         refusals.append(self._add_cells(opened, facts))
         self.lap("cells")
@@ -154,6 +160,16 @@ class State:
         if lost is None:
             lost = lost_batches(self.windows, self.sources, self.cells)
         return self.coverage.milestones(as_of_ms, self.operators, self.cells, lost, site_codes)
+
+    def _close_days(self, time_ms: int) -> None:
+        """Close the days whose time has come when a frame arrives."""
+        if self.ledger.due(time_ms) and self.horizon.knows(time_ms):
+            self.ledger.close(time_ms, self.position.sequence, self.quota.days, self.quota.entries)
+            self.quota.watch_days(self.ledger.watched)
+
+    def _note_revisions(self, stored: StoredFrame, cause: Cause) -> None:
+        revisions = self.quota.take_revisions()
+        self.ledger.note_revisions(revisions, stored.sequence, stored.received_time_ms, cause)
 
     def _refuse_payloads(self, opened: OpenedFrame) -> Refusals:
         refused = np.flatnonzero(opened.decoded.payloads.reject != TAKEN)

@@ -1,5 +1,6 @@
 """Compile what judging needs before anything waits for it: one made-up frame through a state that is thrown away."""
 
+from phusong.kernels.days import DAY_MS
 from phusong.kernels.frame import (
     CHAIN_START,
     PayloadKind,
@@ -37,6 +38,7 @@ def warm_up(settings: QuotaSettings) -> None:
     state = new_state(history, Horizon(), settings)
     state.apply(_frame(_batch().SerializeToString()))
     state.verdicts(TIME_MS)
+    state.ledger.close(TIME_MS + 2 * DAY_MS, 1, state.quota.days, state.quota.entries)
     state.quota.take_decisions()
 
 

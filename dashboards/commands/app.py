@@ -35,7 +35,7 @@ COMMANDS = {
         "app",
         "Say of each obligation its target, its deadline and what is proven: status.",
     ),
-    "quota": ("quota", "quota", "Say for each SIM what of its free volume a day took."),
+    "quota": ("quota", "app", "Say for each SIM what of its free volume a day took."),
     "journal": (
         "journal",
         "app",

@@ -73,12 +73,12 @@ def iso_text(moment_ms: int | None) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def day_number(text: str) -> int:
+def day_number(text: str, option: str = "--day") -> int:
     """Return the days since 1970-01-01 of a calendar day written 2021-10-01."""
     try:
         moment = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        fail(f"--day: {text!r} is no day; expected 2021-10-01", USAGE)
+        fail(f"{option}: {text!r} is no day; expected 2021-10-01", USAGE)
     return round(moment.timestamp()) // 86_400
 
 

@@ -1,10 +1,11 @@
-"""`phusong quota`: what each SIM used of its free volume on a day, and that the sums reconcile."""
+"""`phusong quota`: what each SIM used of its free volume on a day, and that the sums reconcile; weeks of one SIM."""
 
 import csv
 import json
 import sys
 from dataclasses import replace
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,12 +22,13 @@ from phusong.dashboards.commands.options import (
     now_ms,
     time_ms,
 )
-from phusong.dashboards.commands.replaying import state_of
 from phusong.dashboards.commands.version import software
 from phusong.kernels.days import ict_day
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.report import QuotaDay, quota_record
-from phusong.verifier.state import State
+
+if TYPE_CHECKING:
+    from phusong.verifier.state import State
 
 SIM_COLUMNS = (
     *("day", "sim", "used_bytes", "zero_rated_bytes", "indeterminate_bytes", "state"),
@@ -34,8 +36,16 @@ SIM_COLUMNS = (
 )
 KEY_BITS = 64
 
+app = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,
+    invoke_without_command=True,
+)
 
+
+@app.callback()
 def quota(
+    context: typer.Context,
     data: DataOption = DATA_DEFAULT,
     day: Annotated[
         str | None,
@@ -44,18 +54,33 @@ def quota(
     sim: Annotated[
         str | None, typer.Option("--sim", help="Only this subscriber key, decimal or 0x….")
     ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="With --sim: closed days from this one on.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", help="With --sim: … to this one. Default: today.")
+    ] = None,
     as_of: AsOfOption = None,
     known_at: KnownAtOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """Say for each SIM what of its free volume a day took.
+    """Say for each SIM what of its free volume a day took; of one SIM, what the ledger holds of weeks.
 
     Examples:
 
         phusong quota --data DIR --day 2021-10-01
 
         phusong quota --data DIR --day 2021-10-01 --sim 1234567890 --format json
+
+        phusong quota --data DIR --sim 1234567890 --from 2021-10-01 --to 2021-12-31
     """
+    if context.invoked_subcommand is not None:
+        return
+    if first is not None or last is not None:
+        _answer_history(data, sim, (first, last), known_at, output)
+        return
+    from phusong.dashboards.commands.replaying import state_of
+
     judged_ms = now_ms() if as_of is None else time_ms(as_of, "--as-of")
     known_ms = None if known_at is None else time_ms(known_at, "--known-at")
     wanted_day = int(ict_day(judged_ms)) if day is None else day_number(day)
@@ -78,8 +103,24 @@ def quota(
         quota_table(document)
 
 
+def _answer_history(
+    data: Path,
+    sim: str | None,
+    days: tuple[str | None, str | None],
+    known_at: str | None,
+    output: Format,
+) -> None:
+    if sim is None or days[0] is None:
+        fail("--from and --to are about one SIM: give --sim KEY and --from 2021-10-01", USAGE)
+    from phusong.dashboards.commands.quota_history import show_history
+
+    last = int(ict_day(now_ms())) if days[1] is None else day_number(days[1], "--to")
+    known_ms = None if known_at is None else time_ms(known_at, "--known-at")
+    show_history(data, sim_text(sim), (day_number(days[0], "--from"), last), known_ms, output)
+
+
 def quota_document(
-    state: State, report: QuotaDay, as_of_ms: int, known_at_ms: int
+    state: "State", report: QuotaDay, as_of_ms: int, known_at_ms: int
 ) -> dict[str, Any]:
     """Return the report as scripts read it; documented in docs/reports.md."""
     record = quota_record(report)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phusong.kernels.shard import SHARD_VERSION, shard_of
+from phusong.kernels.shard import SHARD_VERSION, mark_shards, shard_of
 
 KEYS = [0, 1, -1, 2**63 - 1, -(2**63), 0x0123456789ABCDEF, 42]
 
@@ -23,6 +23,14 @@ def test_shards_of_this_version_never_change(shard_count: int) -> None:
     shards = [int(shard_of(np.int64(key), shard_count)) for key in KEYS]
 
     assert shards == GOLDEN[SHARD_VERSION][shard_count]
+
+
+def test_a_column_of_keys_is_marked_like_each_of_them() -> None:
+    shards = np.empty(len(KEYS), np.int64)
+
+    mark_shards(np.array(KEYS), 16, shards)
+
+    assert shards.tolist() == GOLDEN[SHARD_VERSION][16]
 
 
 def fmix64(key: int) -> int:

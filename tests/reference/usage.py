@@ -37,6 +37,7 @@ class Usage(NamedTuple):
     record: int = INTERIM
     age_ms: int | None = None
     delay_ms: int | None = None
+    group: int = 0
 
 
 def columns(rows: list[Usage]) -> UsageReadings:
@@ -61,7 +62,7 @@ def columns(rows: list[Usage]) -> UsageReadings:
         counter_width_bits=column("width"),
         counter_kind=column("kind"),
         traffic_class=column("traffic"),
-        rating_group=np.zeros(len(rows), np.int64),
+        rating_group=column("group"),
         record_type=column("record"),
         session_time_ms=column("age_ms"),
         reporting_delay_ms=column("delay_ms"),

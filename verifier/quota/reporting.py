@@ -82,6 +82,12 @@ def states_of(days: SimDays, sims: SimRegister | None, settings: QuotaSettings) 
     return state
 
 
+def account_days(meter: Meter) -> list[int]:
+    """Return the days to which readings were accounted."""
+    days: list[int] = np.unique(meter.accounts().ict_day).tolist()
+    return days
+
+
 def day_totals(meter: Meter, ict_day: int) -> dict[str, int]:
     """Return the sums over the sources of a day; the law of conservation holds for each of them."""
     found = meter.accounts_of_day(ict_day)

@@ -23,7 +23,7 @@ from phusong.verifier.quota.decisions import (
 )
 from phusong.verifier.quota.figures import QuotaFigures, quota_figures
 from phusong.verifier.quota.report import QuotaDay
-from phusong.verifier.quota.reporting import report_day
+from phusong.verifier.quota.reporting import account_days, report_day
 from phusong.verifier.quota.settings import THRESHOLDS_PERCENT, QuotaSettings
 from phusong.verifier.registry.sims import SimRegister
 
@@ -88,6 +88,22 @@ class QuotaState:
     def figures(self, ict_day: int) -> QuotaFigures:
         """Return a day in a handful of numbers."""
         return quota_figures(self.meter, self.sims, self.settings, ict_day)
+
+    def days(self) -> list[int]:
+        """Return the days of which usage readings were received."""
+        return account_days(self.meter)
+
+    def entries(self, ict_day: int) -> Int64Column:
+        """Return what every SIM used on a day, as `Meter.entries`."""
+        return self.meter.entries(ict_day)
+
+    def watch_days(self, last_day: int) -> None:
+        """Note from now on what changes on days up to this one."""
+        self.meter.watch_days(last_day)
+
+    def take_revisions(self) -> Int64Column:
+        """Return and forget what changed on watched days, as `Meter.take_revisions`."""
+        return self.meter.take_revisions()
 
     def take_decisions(self, first_day: int | None = None) -> list[DecisionRecord]:
         """Return what the state implies and nobody decided or took before, in the order of the readings.

@@ -1,0 +1,88 @@
+"""`phusong quota --sim --from --to` on a real journal: the ledger is made once, and answers for itself."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from frames import usage_frame
+
+from phusong.collector.journal.writer import JournalWriter, NewFrame
+from phusong.verifier.quota.ledger import CLOSE_GRACE_MS
+from reference.usage import DAY_MS, HOUR_MS, MIDNIGHT_MS, Usage
+from running import phusong
+
+pytestmark = pytest.mark.slow
+
+NOON_MS = MIDNIGHT_MS + 12 * HOUR_MS
+CLOSE_MS = MIDNIGHT_MS + DAY_MS + CLOSE_GRACE_MS
+FRAMES = [
+    (NOON_MS, [Usage(NOON_MS, down=3 * 2**30), Usage(NOON_MS, down=99, sim=-8)]),
+    (NOON_MS + DAY_MS, [Usage(NOON_MS + DAY_MS, down=4 * 2**30)]),
+    (CLOSE_MS + DAY_MS, [Usage(MIDNIGHT_MS + DAY_MS - 1, down=3 * 2**30 + 2**29)]),
+    (CLOSE_MS + 2 * DAY_MS, []),
+]
+
+
+def write(data: Path) -> None:
+    with JournalWriter(data / "journal") as writer:
+        for number, (time_ms, rows) in enumerate(FRAMES, 1):
+            writer.append([NewFrame(time_ms, usage_frame(number, time_ms, rows).body)])
+
+
+def ask(data: Path, *options: str, sim: str = "7") -> dict[str, Any]:
+    days = ("--from", "2021-09-30", "--to", "2021-10-03")
+    ran = phusong("quota", "--data", data, "--sim", sim, *days, *options, "--format", "json")
+    return ran.document
+
+
+def used(document: dict[str, Any]) -> dict[str, tuple[str, int, list[int]]]:
+    return {
+        day["day"]: (
+            day["state"],
+            day["used_bytes"],
+            [one["used_bytes"] for one in day["adjustments"]],
+        )
+        for day in document["days"]
+    }
+
+
+def test_weeks_of_a_sim_are_closings_and_adjustments_as_known_then_and_the_same_when_made_again(
+    data: Path,
+) -> None:
+    write(data)
+
+    document = ask(data)
+
+    half = 2**29
+    assert used(document) == {
+        "2021-09-30": ("NOT_CLOSED", 0, []),
+        "2021-10-01": ("CLOSED", 3 * 2**30 + half + 12, [half, 12]),
+        "2021-10-02": ("CLOSED", half - 12, [-12]),
+        "2021-10-03": ("NOT_CLOSED", 0, []),
+    }
+    # What was known in between, from the same files.
+    then = used(ask(data, "--known-at", "2021-10-02T12:30+07:00"))
+    assert then["2021-10-01"] == ("CLOSED", 3 * 2**30 + half, [half])
+    assert then["2021-10-02"] == ("NOT_CLOSED", 0, [])
+    other = ask(data, sim="18446744073709551608")
+    assert used(other)["2021-10-02"] == ("NO_ENTRY", 0, [])
+    # Only a cache.
+    before = json.dumps(document)
+    shutil.rmtree(data / "derived" / "ledger" / "day=2021-10-01")
+    assert json.dumps(ask(data)) == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--from", "2021-10-01"), ("--to", "2021-10-01", "--sim", "7")],
+)
+def test_a_range_without_a_sim_or_a_start_is_explained(
+    data: Path, options: tuple[str, ...]
+) -> None:
+    write(data)
+
+    ran = phusong("quota", "--data", data, *options, status=2)
+
+    assert "--from and --to are about one SIM" in ran.err
