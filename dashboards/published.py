@@ -21,7 +21,7 @@ ROW_KEYS = {"sites": ("site_code", "operator", "technology"), "sims": ("sim",)}
 # Another version may well come to the same answer; that is what the comparison is for.
 NOT_COMPARED = {"software"}
 # Fields may be added: a report from before a field was there says nothing of it.
-ADDED_LATER = {"floors", "milestones", "other_claims"}
+ADDED_LATER = {"floors", "milestones", "other_claims", "parts", "any_operator"}
 # Of these a report says nothing only where there is nothing to say: else somebody took them out.
 ADDED_EMPTY = {"overlay", "disputes"}
 
@@ -84,7 +84,7 @@ def _narrowed(document: Document, published: Document, name: str, key: str) -> D
     if len(named) != 1:
         return document
     # Of a report of coverage, everything that is told by site.
-    lists = [part for part in (name, "other_claims") if part in document]
+    lists = [part for part in (name, "other_claims", "any_operator") if part in document]
     return document | {part: [row for row in document[part] if row[key] in named] for part in lists}
 
 

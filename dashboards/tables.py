@@ -103,6 +103,10 @@ def coverage_table(document: dict[str, Any]) -> None:
         out.print(
             Text.assemble(f"{disputed_count:>6}  of these · trong đó ", status_text("DISPUTED"))
         )
+    by_any = Counter(site["verdict"] for site in document["any_operator"])
+    if by_any:
+        words = ", ".join(f"{count:,} {verdict}" for verdict, count in by_any.most_common())
+        out.print(f"theo bất kỳ nhà mạng nào · by any operator: {words}")
     policy = document["policy"]
     out.print(
         f"as of {moment(document['as_of'])}, known at {moment(document['known_at'])} (giờ Việt Nam), policy"
@@ -136,6 +140,9 @@ def explain_one(out: Console, document: dict[str, Any]) -> None:
         out.print(
             Text.assemble((f"{row['operator']} {row['technology']}: ", "bold"), row["reason"])
         )
+        if len(row["parts"]) > 1:
+            for part in row["parts"]:
+                out.print(Text.assemble(f"  {part['part']}: ", part_text(part)))
         out.print(f"  {milestones_text(row['milestones'])}")
         for missing in row["missing"]:
             out.print(f"  ○ còn thiếu · missing: {missing}")
@@ -149,6 +156,14 @@ def explain_one(out: Console, document: dict[str, Any]) -> None:
                 f"  nếu ngưỡng là · were the floor {at['floor_dbm']} dBm ({told}):"
                 f" {ratio(at['share'])} ({bounds_text(at)})"
             )
+
+
+def part_text(part: dict[str, Any]) -> Text:
+    """Return how a part stands, and how much of it was surveyed."""
+    surveyed = f" {part['surveyed_count']:,}/{part['place_count']:,} ô · cells"
+    return Text.assemble(
+        status_text(part["verdict"]), surveyed, f", {ratio(part['share'])} ({bounds_text(part)})"
+    )
 
 
 def milestones_text(found: dict[str, Any]) -> str:

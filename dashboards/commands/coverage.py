@@ -25,6 +25,7 @@ from phusong.dashboards.commands.version import software
 from phusong.verifier.coverage.milestones import NO_MILESTONES, Milestones
 from phusong.verifier.coverage.records import SiteVerdict, Verdict
 from phusong.verifier.placing import Horizon
+from phusong.verifier.programme.sites import sites_by_any
 from phusong.verifier.state import State
 
 EPILOG = "Exit status: 0 fine, 1 failed, 2 usage, 3 a site is NOT_COVERED."
@@ -61,7 +62,7 @@ def coverage(
         json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
     elif output is Format.CSV:
-        write_csv(document["sites"])
+        write_csv(document)
     else:
         from phusong.dashboards.tables import coverage_table
 
@@ -89,6 +90,7 @@ def coverage_document(
             | {"milestones": asdict(milestones.pop(_row_name(row), NO_MILESTONES))}
             for row in rows
         ],
+        "any_operator": [asdict(site) for site in sites_by_any(rows)],
         # What cells claim by a technology of which nothing was measured.
         "other_claims": [
             {"site_code": site, "operator": operator, "technology": technology} | asdict(found)
@@ -101,9 +103,10 @@ def _row_name(row: SiteVerdict) -> tuple[str, str, str]:
     return row.site_code, row.operator, row.technology
 
 
-def write_csv(sites: list[dict[str, Any]]) -> None:
+def write_csv(document: dict[str, Any]) -> None:
     """Write one line a row; the byte order mark makes Excel read Vietnamese right."""
-    flat = [flatten(row) for row in sites]
+    by_any = {site["site_code"]: site["verdict"] for site in document["any_operator"]}
+    flat = [flatten(row) | {"any_operator": by_any[row["site_code"]]} for row in document["sites"]]
     sys.stdout.write("\ufeff")
     names = list(flat[0]) if flat else CSV_COLUMNS
     writer = csv.DictWriter(sys.stdout, names, lineterminator="\r\n")
@@ -118,8 +121,8 @@ CSV_COLUMNS = [
         for name in ("raw", "bins", "clusters", "effective", "devices", "windows", "days")
     ),
     *("design_effect", "share", "lower_bound", "upper_bound", "median_level_dbm"),
-    *("first_observed", "last_observed", "missing", "overlay", "disputes", "floors"),
-    *Milestones.__dataclass_fields__,
+    *("first_observed", "last_observed", "missing", "overlay", "disputes", "parts"),
+    *("floors", *Milestones.__dataclass_fields__, "any_operator"),
 ]
 
 
@@ -129,6 +132,11 @@ def flatten(row: dict[str, Any]) -> dict[str, Any]:
     for name, value in row.items():
         if name == "counts":
             flat.update({f"counts_{kind}": count for kind, count in value.items()})
+        elif name == "parts":
+            flat[name] = "; ".join(
+                f"{part['part']} {part['verdict']} ({part['surveyed_count']}/{part['place_count']})"
+                for part in value
+            )
         elif name == "milestones":
             flat.update(value)
         elif name == "missing":

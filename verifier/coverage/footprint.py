@@ -87,6 +87,46 @@ def squares_without(
     ]
 
 
+def places_without(
+    footprints: Footprints, part: int, east: Int64Column, north: Int64Column, square_cells: int
+) -> list[tuple[float, float]]:
+    """Return the middles, (latitude, longitude), of a part's place cells that are none of some place cells.
+
+    One of each square in turn, squares with the most such ground first: places far apart say more than neighbours.
+    """
+    all_east, all_north = places_of(footprints.parts, part)
+    surveyed = np.isin(_one_number(all_east, all_north), _one_number(east, north))
+    east, north = all_east[~surveyed], all_north[~surveyed]
+    square = _one_number(east // square_cells, north // square_cells)
+    _, square, count = np.unique(square, return_inverse=True, return_counts=True)
+    order = np.lexsort((east, north, square))
+    turn = np.empty(len(order), np.int64)
+    start = np.cumsum(count) - count
+    turn[order] = np.arange(len(order)) - start[square[order]]
+    parts = footprints.parts
+    return [
+        (
+            float(parts.latitude_deg[part] + (n + 0.5) * parts.cell_size_m / DEGREE_M),
+            float(
+                parts.longitude_deg[part]
+                + (e + 0.5) * parts.cell_size_m / parts.degree_east_m[part]
+            ),
+        )
+        for e, n in zip(
+            *(
+                column[np.lexsort((square, -count[square], turn))].tolist()
+                for column in (east, north)
+            ),
+            strict=True,
+        )
+    ]
+
+
+def _one_number(east: Int64Column, north: Int64Column) -> Int64Column:
+    """Return cells as one number each: a footprint is far narrower than 2³¹ cells."""
+    return (east << 32) + north
+
+
 def parts_of(parts: list[SitePart], cell_size_m: int) -> Parts:
     """Return parts as arrays, polygon corners in metres of each part's own plane."""
     corners = [corners_m(p.polygon, p.latitude_deg, p.longitude_deg) for p in parts]

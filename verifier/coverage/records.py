@@ -43,6 +43,19 @@ class DisputeMark:
 
 
 @dataclass(frozen=True, slots=True)
+class PartVerdict:
+    """What is known of one part of a site; None where nothing was measured."""
+
+    part: str
+    verdict: Verdict
+    place_count: int  # place cells of its footprint
+    surveyed_count: int
+    share: float | None
+    lower_bound: float | None
+    upper_bound: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class SiteVerdict:
     """The verdict on one site, operator and technology.
 
@@ -69,6 +82,7 @@ class SiteVerdict:
     missing: tuple[str, ...]
     overlay: Verdict | None = None
     disputes: tuple[DisputeMark, ...] = ()
+    parts: tuple[PartVerdict, ...] = ()  # all of the site, in the order of their names
 
     @property
     def standing(self) -> Verdict:

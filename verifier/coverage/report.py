@@ -23,7 +23,7 @@ from phusong.verifier.coverage.figures import (
 )
 from phusong.verifier.coverage.milestones import claim_of, is_claimed_within, with_claim
 from phusong.verifier.coverage.policy import Policy
-from phusong.verifier.coverage.records import Counts, SiteVerdict, Verdict
+from phusong.verifier.coverage.records import Counts, PartVerdict, SiteVerdict, Verdict
 from phusong.verifier.coverage.sample import Sample
 from phusong.verifier.coverage.survey import Survey, survey_bins
 from phusong.verifier.coverage.verdict import (
@@ -33,6 +33,13 @@ from phusong.verifier.coverage.verdict import (
     judge_site,
 )
 from phusong.verifier.registry.sites import Site
+
+# What a part is worth once all its evidence has expired.
+EXPIRED = {
+    Verdict.COVERED: Verdict.STALE,
+    Verdict.NOT_COVERED: Verdict.INSUFFICIENT,
+    Verdict.CONFLICTED: Verdict.INSUFFICIENT,
+}
 
 NOTHING = Counts(raw=0, bins=0, clusters=0, effective=0.0, devices=0, windows=0, days=0)
 
@@ -120,7 +127,36 @@ def _row_of(
         first_observed=wording.time_text(int(survey.groups.first_time_ms[group].min())),
         last_observed=wording.time_text(int(survey.groups.last_time_ms[group].max())),
         missing=tuple(missing),
+        parts=tuple(_parts_of(ground, key.site, sample, findings)),
     )
+
+
+def _parts_of(
+    ground: Ground, site: int, sample: Sample | None, findings: list[PartFinding]
+) -> Iterator[PartVerdict]:
+    """Yield what is known of each part of a site, also of those that nobody surveyed."""
+    footprints = ground.footprints
+    of_part = {finding.part: finding for finding in findings}
+    for part in range(int(footprints.part_start[site]), int(footprints.part_start[site + 1])):
+        place_count, name = int(footprints.place_count[part]), footprints.names[part]
+        found = of_part.get(part)
+        if found is None or sample is None:
+            yield PartVerdict(name, Verdict.UNTESTED, place_count, 0, None, None, None)
+            continue
+        yield PartVerdict(
+            part=name,
+            verdict=found.verdict,
+            place_count=place_count,
+            surveyed_count=int(sample.place_count[found.group]),
+            share=round(float(sample.share[found.group]), 6),
+            lower_bound=found.lower_bound,
+            upper_bound=found.upper_bound,
+        )
+
+
+def _with_parts(row: SiteVerdict, changed: Mapping[Verdict, Verdict]) -> tuple[PartVerdict, ...]:
+    """Return the parts of a row with other verdicts in place of some."""
+    return tuple(replace(p, verdict=changed.get(p.verdict, p.verdict)) for p in row.parts)
 
 
 def _missing_parts(ground: Ground, site: int, surveyed: set[int]) -> Iterator[str]:
@@ -142,6 +178,7 @@ def _contradicted(row: SiteVerdict) -> SiteVerdict:
         verdict=Verdict.CONFLICTED,
         reason=row.reason + wording.claimed_on_air(),
         missing=(*row.missing, wording.claim_to_explain()),
+        parts=_with_parts(row, {Verdict.NOT_COVERED: Verdict.CONFLICTED}),
     )
 
 
@@ -153,6 +190,7 @@ def _expired(row: SiteVerdict, policy: Policy) -> SiteVerdict:
         verdict=verdict,
         reason=row.reason + wording.expired(verdict, policy),
         missing=(*row.missing, wording.renew(policy)),
+        parts=_with_parts(row, EXPIRED),
     )
 
 
@@ -185,6 +223,7 @@ def _untested_rows(
                 first_observed=None,
                 last_observed=None,
                 missing=tuple(parts),
+                parts=tuple(_parts_of(ground, number, None, [])),
             )
     return rows
 

@@ -195,9 +195,13 @@ def _decides(sample: Sample, group: int, counts: Int64Column, policy: Policy) ->
     repeats = Repeats(*(np.full(len(counts), column[group]) for column in sample.repeats))
     seen = sample.place_count[group]
     repeats = repeats._replace(moment_variance=repeats.moment_variance * seen / counts)
+    # More places in the same squares are more alike: the squares' shares of the sample grow with it.
+    grown = counts / seen
+    design_effect = 1.0 + grown * (sample.design_effect[group] - 1.0)
+    design_effect += PLACE_CORRELATION_MIN * (grown - 1.0)
     found = Surveyed(
         share=np.full(len(counts), sample.share[group]),
-        design_effect=np.full(len(counts), sample.design_effect[group]),
+        design_effect=design_effect,
         place_count=counts,
         population_count=np.full(len(counts), sample.population_count[group]),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from phusong.verifier.coverage import wording
 from phusong.verifier.coverage.agreement import devices_disagree
-from phusong.verifier.coverage.footprint import Footprints, squares_without
+from phusong.verifier.coverage.footprint import Footprints, places_without, squares_without
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import Verdict
 from phusong.verifier.coverage.sample import Sample, places_to_decide, sample_places
@@ -67,7 +67,7 @@ def _judge_part(
     lower, upper = float(sample.lower_bound[group]), float(sample.upper_bound[group])
     missing = wording.missing_evidence(survey.groups, sample, group, policy)
     if missing:
-        missing += _unentered(survey, group, footprints, policy)
+        missing += _where(survey, sample, group, footprints, policy)
     asked = policy.share.permille / 1000
     if missing:
         verdict = Verdict.INSUFFICIENT
@@ -81,23 +81,31 @@ def _judge_part(
     else:
         verdict = Verdict.INSUFFICIENT
         more = places_to_decide(sample, group, policy)
-        missing = (wording.more_places(more) if more else wording.more_certain(),)
+        missing = (wording.more_certain(),)
+        if more:
+            where = _where(survey, sample, group, footprints, policy)
+            missing = (wording.more_places(more), *where)
     part = int(survey.groups.part[group])
     if len(footprints.names) > 1 and _has_siblings(part, footprints):
         missing = tuple(wording.in_part(footprints.names[part], words) for words in missing)
     return PartFinding(part, verdict, lower, upper, group, missing)
 
 
-def _unentered(
-    survey: Survey, group: int, footprints: Footprints, policy: Policy
+def _where(
+    survey: Survey, sample: Sample, group: int, footprints: Footprints, policy: Policy
 ) -> tuple[str, ...]:
-    """Return where nobody was, if anywhere."""
+    """Return where to go: squares nobody entered, and else place cells nobody surveyed; nowhere after a census."""
     square_cells = policy.place.cluster_size_m // policy.place.cell_size_m
     is_here = survey.places.group == group
     east, north = survey.places.cell_east[is_here], survey.places.cell_north[is_here]
     part = int(survey.groups.part[group])
     middles = squares_without(footprints, part, east, north, square_cells)
-    return (wording.where_nobody_was(middles, policy.place.cluster_size_m),) if middles else ()
+    if middles:
+        return (wording.where_nobody_was(middles, policy.place.cluster_size_m),)
+    if sample.place_count[group] == sample.population_count[group]:
+        return ()
+    middles = places_without(footprints, part, east, north, square_cells)
+    return (wording.where_not_surveyed(middles, policy.place.cell_size_m),)
 
 
 def _has_siblings(part: int, footprints: Footprints) -> bool:

@@ -13,6 +13,9 @@ from phusong.verifier.coverage.survey import Groups
 # A surveyor's morning; a list of all would hide the sentence it stands in.
 SQUARES_NAMED_MAX = 5
 
+# One walk; more are asked for by the next report.
+PLACES_NAMED_MAX = 10
+
 HOUR_MS = 3_600_000
 
 LEVEL_NAMES = {"GSM": "RxLev", "UMTS": "RSCP", "LTE": "RSRP", "NR": "SS-RSRP"}
@@ -72,6 +75,14 @@ def where_nobody_was(middles: list[tuple[float, float]], square_m: int) -> str:
     rest = len(middles) - SQUARES_NAMED_MAX
     more = f"; and {rest:,} more" if rest > 0 else ""
     return f"squares of {square_m} m nobody entered lie around {named}{more}"
+
+
+def where_not_surveyed(middles: list[tuple[float, float]], cell_m: int) -> str:
+    """Return where to go: middles of place cells nobody surveyed, latitude and longitude in degrees."""
+    named = "; ".join(f"{lat:.5f}, {lon:.5f}" for lat, lon in middles[:PLACES_NAMED_MAX])
+    rest = len(middles) - PLACES_NAMED_MAX
+    more = f"; and {rest:,} more" if rest > 0 else ""
+    return f"place cells of {cell_m} m nobody surveyed lie at {named}{more}"
 
 
 def _more(asked: int, seen: int, noun: str, done: str, population: int | None = None) -> str:

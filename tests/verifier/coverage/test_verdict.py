@@ -121,6 +121,7 @@ def test_the_fields_are_those_of_the_report() -> None:
         "missing",
         "overlay",
         "disputes",
+        "parts",
     ]
     assert dataclasses.asdict(row.counts) == {
         "raw": 504,

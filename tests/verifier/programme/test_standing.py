@@ -50,7 +50,7 @@ def test_the_day_of_the_deadline_is_asked_of_the_state_as_of_that_day(monkeypatc
     state = state_of(sites=SITES)
     as_of_ms, deadline_ms = time_ms("2021-12-20", ""), time_ms("2021-09-30", "")
     untested = state.verdicts(as_of_ms)
-    covered = [replace(row, verdict=Verdict.COVERED) for row in untested]
+    covered = [replace(row, verdict=Verdict.COVERED, parts=()) for row in untested]
     monkeypatch.setattr(State, "verdicts", lambda _, at_ms: {deadline_ms: covered}[at_ms])
 
     found = [each.status for each in obligation_figures(state, untested, as_of_ms)]
