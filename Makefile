@@ -7,7 +7,7 @@ PROTO := $(wildcard proto/phusong/v1/*.proto)
 DEBIAN := mosquitto mosquitto-clients prometheus chromium strace
 export PHUSONG_KERNEL_CACHE ?= $(CURDIR)/.cache
 
-.PHONY: setup check test torture calibrate bench proto demo debian lock
+.PHONY: setup check test torture calibrate bench proto demo watch dashboards debian lock
 
 setup: $(VENV)/.installed
 
@@ -56,6 +56,14 @@ proto: setup
 
 demo: setup
 	$(BIN)/phusong demo $(ARGS)
+
+# Prometheus with our rules beside a demo that runs in another terminal; ARGS=DIR is its folder.
+watch: setup debian
+	$(BIN)/python -m phusong.dashboards.commands.watch $(ARGS)
+
+# dashboards/grafana from their source, dashboards/boards.
+dashboards: setup
+	$(BIN)/python -m phusong.dashboards.boards dashboards/grafana
 
 lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements.lock

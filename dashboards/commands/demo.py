@@ -171,6 +171,7 @@ def _say_what_next(data: Path, ports: Ports) -> None:
     day, clock = season.USAGE_DAYS[-1], season.CLOCK_START.isoformat()
     say(
         f"\nmetrics: {ports.url('/metrics')}\n"
+        "Prometheus with our rules and alerts beside it: `make watch` in another terminal, in the folder of the Makefile\n"
         "try next:\n"
         f"  {command} coverage --data {data} --as-of {clock}\n"
         f"  {command} quota --data {data} --day {day} --as-of {clock}\n"

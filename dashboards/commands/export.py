@@ -1,6 +1,7 @@
 """`phusong export`: what other programs need to watch the service, as plain files."""
 
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,27 +11,38 @@ from phusong.dashboards.commands.exits import USAGE, fail, say
 
 # The page as the repository has it; an alert's section is its name in small letters.
 RUNBOOKS = "docs/runbooks.md"
-FILES = ("phusong.rules.yml", "prometheus.yml", "prometheus-tls.yml")
+RULE_FILES = ("phusong.rules.yml", "prometheus.yml", "prometheus-tls.yml")
+BOARD_FILES = (
+    "phusong-intake.json",
+    "phusong-coverage.json",
+    "phusong-quota.json",
+    "phusong-health.json",
+)
+PROVISIONING_FILES = ("datasource.yml", "dashboards.yml")
+# As the files have them, to be replaced by what is given.
+TARGETS = {"prometheus.yml": "127.0.0.1:9464", "prometheus-tls.yml": "phusong.example:9464"}
+DASHBOARD_PATH = "/var/lib/grafana/dashboards/phusong"
+PROMETHEUS_URL = "http://127.0.0.1:9090"
+
+FolderArgument = Annotated[Path, typer.Argument(help="Where to write; made where it is not there.")]
+RunbooksOption = Annotated[
+    str, typer.Option(help="Where the page of runbooks is: https://wiki.example/runbooks.")
+]
+TargetOption = Annotated[
+    str | None, typer.Option(help="Where Phusong answers: phusong.example:9464.")
+]
 
 app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
-    help="Write files for programs that watch the service: rules.",
+    help="Write files for programs that watch the service: rules for Prometheus, dashboards for Grafana.",
 )
-
-
-@app.callback()
-def _verbs() -> None:
-    """Keep the verb even while there is only one."""
 
 
 @app.command()
 def rules(
-    folder: Annotated[Path, typer.Argument(help="Where to write; made where it is not there.")],
-    runbooks: Annotated[
-        str, typer.Option(help="Where the page of runbooks is: https://wiki.example/runbooks.")
-    ] = RUNBOOKS,
+    folder: FolderArgument, runbooks: RunbooksOption = RUNBOOKS, target: TargetOption = None
 ) -> None:
     """Write recording and alerting rules, and a Prometheus configuration without TLS and one with it.
 
@@ -38,23 +50,81 @@ def rules(
 
         phusong export rules /etc/prometheus/phusong
 
-        phusong export rules DIR --runbooks https://wiki.example/phusong/runbooks
+        phusong export rules DIR --target 127.0.0.1:9464 --runbooks https://wiki.example/phusong/runbooks
 
     Files of the same names are replaced. docs/runbooks.md says what each alert means and what to do.
     """
-    if any(character in runbooks for character in " \t\r\n#\"'"):
-        fail("--runbooks is an address without spaces, quotes or #: the section is added", USAGE)
-    source = files("phusong.dashboards") / "prometheus"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            content = (source / name).read_text(encoding="utf-8")
-            content = content.replace(f"{RUNBOOKS}#", f"{runbooks}#")
-            (folder / name).write_text(content, encoding="utf-8")
-            typer.echo(folder / name)
-    except OSError as error:
-        fail(f"{error.filename}: {error.strerror}", USAGE)
+    _check(runbooks, target)
+    _write(folder, RULE_FILES, runbooks, target)
     say(
-        f"Next: start prometheus --config.file={folder / 'prometheus.yml'} here, or name {FILES[0]} under rule_files of"
+        f"Next: start prometheus --config.file={folder / 'prometheus.yml'} here, or name {RULE_FILES[0]} under rule_files of"
         " the Prometheus you have\nand scrape Phusong there as the job `phusong`."
     )
+
+
+@app.command()
+def dashboards(
+    folder: FolderArgument,
+    runbooks: RunbooksOption = RUNBOOKS,
+    target: TargetOption = None,
+    prometheus: Annotated[
+        str, typer.Option(help="Where Grafana finds Prometheus.")
+    ] = PROMETHEUS_URL,
+) -> None:
+    """Write dashboards for Grafana, its provisioning files, and the rules and configuration for Prometheus.
+
+    Examples:
+
+        phusong export dashboards /var/lib/grafana/dashboards/phusong
+
+        phusong export dashboards DIR --prometheus http://prometheus.example:9090 --runbooks https://wiki.example/runbooks
+
+    Files of the same names are replaced. Without provisioning, import each phusong-*.json in Grafana (Dashboards, New, Import).
+    Panels need the rules: some show what Prometheus records by them.
+    """
+    _check(runbooks, target)
+    _check_address("--prometheus", prometheus)
+    _write(folder, RULE_FILES, runbooks, target)
+    source = files("phusong.dashboards") / "grafana"
+    for name in BOARD_FILES:
+        _write_file(source / name, folder / name, {f"{RUNBOOKS}#": f"{runbooks}#"})
+    filled = {DASHBOARD_PATH: str(folder.absolute()), PROMETHEUS_URL: prometheus}
+    for name in PROVISIONING_FILES:
+        _write_file(source / "provisioning" / name, folder / "provisioning" / name, filled)
+    say(
+        "Next: copy provisioning/datasource.yml and provisioning/dashboards.yml to /etc/grafana/provisioning/datasources and"
+        " …/dashboards as phusong.yml,\nload phusong.rules.yml in Prometheus, and restart Grafana."
+    )
+
+
+def _check(runbooks: str, target: str | None) -> None:
+    _check_address("--runbooks", runbooks)
+    if target is not None:
+        _check_address("--target", target)
+
+
+def _check_address(option: str, address: str) -> None:
+    """Refuse what would break the files it is put into."""
+    if not address or any(character in address for character in " \t\r\n#\"'\\"):
+        fail(f"{option} is an address without spaces, quotes, # or backslash", USAGE)
+
+
+def _write(folder: Path, names: tuple[str, ...], runbooks: str, target: str | None) -> None:
+    source = files("phusong.dashboards") / "prometheus"
+    for name in names:
+        filled = {f"{RUNBOOKS}#": f"{runbooks}#"}
+        if target is not None and name in TARGETS:
+            filled[TARGETS[name]] = target
+        _write_file(source / name, folder / name, filled)
+
+
+def _write_file(source: Traversable, path: Path, filled: dict[str, str]) -> None:
+    content = source.read_text(encoding="utf-8")
+    for found, put in filled.items():
+        content = content.replace(found, put)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}", USAGE)
+    typer.echo(path)

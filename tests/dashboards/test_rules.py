@@ -1,11 +1,18 @@
 """Rules and alerts: that promtool likes and passes them, that each alert is tested and explained, and that what they ask for exists."""
 
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
+from promql import (
+    ROOT,
+    documented_labels,
+    grouped_labels,
+    promtool,
+    recorded_labels,
+    rules_of,
+    selectors,
+)
 from typer.testing import CliRunner
 
 from phusong.collector.counts import COMMIT_SECONDS_EDGES
@@ -14,56 +21,17 @@ from phusong.dashboards.commands.export import RUNBOOKS, app
 from phusong.dashboards.verifier_lag import LAG_MAX_S
 from phusong.kernels.frame import Transport
 from phusong.kernels.reject import Reject
+from phusong.verifier.coverage.records import Verdict
 
-ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "dashboards" / "prometheus"
 RULES_FILE = FOLDER / "phusong.rules.yml"
 TEST_FILES = sorted((FOLDER / "tests").glob("*.yml"))
-RULES = [
-    rule for group in yaml.safe_load(RULES_FILE.read_text())["groups"] for rule in group["rules"]
-]
+RULES = rules_of(RULES_FILE)
 ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
 RUNBOOK = (ROOT / RUNBOOKS).read_text()
 PARAGRAPHS = ("What it means", "What to look at", "What to do")
-# What Prometheus itself adds to a scrape, and the histogram's own.
-SCRAPE_LABELS = {"job", "instance"}
-WORDS = {
-    *("sum", "rate", "increase", "changes", "delta", "predict_linear", "absent", "bool", "offset"),
-    *("avg_over_time", "min_over_time", "max_over_time", "without", "by", "on", "ignoring"),
-    *("and", "or", "unless"),
-}
 # The unit tests of a rule file take seconds of promtool; nothing of ours runs meanwhile.
 pytestmark = pytest.mark.slow
-
-
-def promtool(*arguments: object) -> str:
-    done = subprocess.run(
-        ["promtool", *map(str, arguments)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def documented_labels() -> dict[str, set[str]]:
-    """Return every sample name of docs/metrics.md, which another test keeps equal to the code, with its labels."""
-    page = (ROOT / "docs" / "metrics.md").read_text()
-    found = {
-        name: set(re.findall(r"`(\w+)`", labels)) | SCRAPE_LABELS
-        for name, labels in re.findall(r"^\| `(\w+)` \|([^|]*)\|", page, re.MULTILINE)
-    }
-    found["phusong_journal_commit_seconds_bucket"] = SCRAPE_LABELS | {"le"}
-    found["phusong_journal_commit_seconds_count"] = SCRAPE_LABELS
-    return found | {"up": SCRAPE_LABELS}
-
-
-def selectors(expression: str) -> list[tuple[str, dict[str, str]]]:
-    """Return each metric of an expression with what it asks of labels."""
-    bare = re.sub(r"\b(?:without|by|on|ignoring) \([^)]*\)|\[\w+\]", "", expression)
-    return [
-        (name, dict(re.findall(r'(\w+)(?:=~|!~|!=|=)"([^"]*)"', asked)))
-        for name, asked in re.findall(r"(?<![\w.])([a-z_:][\w:]*)(?:\{([^}]*)\})?", bare)
-        if name not in WORDS
-    ]
 
 
 def test_promtool_finds_nothing_to_say_about_the_rules() -> None:
@@ -112,18 +80,15 @@ def test_no_runbook_is_of_an_alert_that_does_not_exist() -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
 def test_what_a_rule_asks_for_exists(rule) -> None:
-    known = documented_labels()
-    recorded = {each["record"] for each in RULES if "record" in each}
+    known = documented_labels() | recorded_labels(RULES)
 
     found = selectors(rule["expr"])
 
     assert found
     for name, asked in found:
-        assert name in known or name in recorded, name
-        assert set(asked) <= known.get(name, SCRAPE_LABELS), (name, asked)
-    every_label = set().union(*known.values())
-    for kept in re.findall(r"\b(?:without|by|on|ignoring) \(([^)]*)\)", rule["expr"]):
-        assert set(re.findall(r"\w+", kept)) <= every_label, kept
+        assert name in known, name
+        assert set(asked) <= known[name], (name, asked)
+    assert grouped_labels(rule["expr"]) <= set().union(*known.values())
 
 
 def test_values_of_labels_are_those_of_the_code() -> None:
@@ -132,7 +97,7 @@ def test_values_of_labels_are_those_of_the_code() -> None:
         "part": {"intake", "journal", "verifier", "broker"},
         "le": {str(edge) for edge in COMMIT_SECONDS_EDGES},
         "transport": {transport.name.lower() for transport in Transport},
-        "outcome": {"received"},
+        "verdict": set(Verdict),
         "job": {"phusong"},
     }
     for rule in RULES:
