@@ -260,7 +260,7 @@ def quarantine_table(shown: list[dict[str, Any]], total: Counter[str]) -> None:
             entry["transport"],
             entry["kind"],
             str(entry["row"]),
-            entry["reason"],
+            f"{entry['reason']}\n{entry['ruling']}".strip(),
             f"{entry['file']} {entry['detail']}".strip(),
         )
     out.print(table)

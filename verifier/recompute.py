@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from phusong.kernels.days import TIME_MAX_MS
+from phusong.kernels.frame import PayloadKind
 from phusong.verifier.journal import JournalReader
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.replay import Progress, no_progress, rebuild_state
+from phusong.verifier.rulings.entries import holding
 from phusong.verifier.snapshot import read_snapshot
 from phusong.verifier.state import State
 
@@ -49,6 +52,9 @@ def _answers(state: State, asked: State) -> dict[str, Any]:
     }
     for name, array in state.unnumbered.export().items():
         answers[f"rows without a sequence, {name}"] = array.tobytes()
+    history = state.registries.history
+    answers["disputes"] = state.registries.disputes(TIME_MAX_MS)
+    answers["rulings"] = holding(history.entered(PayloadKind.RULING, None))
     for row in state.verdicts(asked.time_max_ms):
         answers[f"verdict {row.site_code} {row.operator} {row.technology}"] = row
     for day in _days(asked):

@@ -335,9 +335,18 @@ class State:
             self.quota.add_rejected(self.sources.row_of(name), day, count)
 
 
-def new_state(history: RegistryHistory, horizon: Horizon, settings: QuotaSettings) -> State:
-    """Return the state before the first frame, built with the registries known at the horizon."""
-    registries = KnownRegistries(history, horizon.known_at_ms)
+def new_state(
+    history: RegistryHistory,
+    horizon: Horizon,
+    settings: QuotaSettings,
+    *,
+    minds_rulings: bool = True,
+) -> State:
+    """Return the state before the first frame, built with the registries known at the horizon.
+
+    minds_rulings: False is as if no auditor had ruled on any reading.
+    """
+    registries = KnownRegistries(history, horizon.known_at_ms, minds_rulings)
     operators = Names()
     return State(
         registries=registries,

@@ -30,6 +30,11 @@ COMMANDS = {
         "app",
         "Say that a verdict is wrong, on evidence: file, rebut, concede, list, show.",
     ),
+    "ruling": (
+        "ruling",
+        "app",
+        "Rule, as an auditor, on readings that were set aside: release, confirm, list.",
+    ),
     "programme": (
         "programme",
         "app",

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from phusong.collector.journal.writer import JournalFailed, JournalLocked
 from phusong.collector.road import open_road
-from phusong.dashboards.commands.exits import fail
+from phusong.dashboards.commands.exits import FAILED, fail
 from phusong.dashboards.commands.options import now_ms
 from phusong.kernels.frame import PayloadKind, Route, Transport
+from phusong.verifier.closing import closed_history
 from phusong.verifier.registry.entries import STREAMS, RegistryHistory, Version, read_registries
 from phusong.verifier.state import State
 
@@ -29,6 +30,13 @@ async def _submit(data: Path, route: Route, payload: bytes) -> int:
     async with open_road(data, now_ms) as road:
         receipt = await road.submit(route, payload)
     return int(receipt.journal_sequence)
+
+
+def check_can_judge_again(data: Path, why: str) -> None:
+    """Refuse what makes all readings be judged again, when some of them were pruned."""
+    closed = closed_history(data)
+    if closed is not None:
+        fail(f"{closed.gone(f'all readings are judged again {why}')}.", FAILED)
 
 
 def entered_as(

@@ -26,12 +26,15 @@ from phusong.kernels.reject import Reject, reason_name
 from phusong.v1.ingest_pb2 import RowKind
 from phusong.v1.journal_pb2 import FileRow
 from phusong.verifier.closing import ClosedHistory, closed_history, starting_state
+from phusong.verifier.coverage.rulings import ReadingName
 from phusong.verifier.journal import JournalDamaged, JournalReader
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import read_registries
+from phusong.verifier.rulings.entries import RulingAct, RulingRecord, holding
 from phusong.verifier.sealed import segments
 from phusong.verifier.state import State, new_state
+from phusong.verifier.tallies import Refusals
 
 app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -122,7 +125,9 @@ def quarantine(
     limit: Annotated[int, typer.Option("--limit", help="At most so many; 0 is all.")] = 1000,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """List every payload and row that is kept but not counted, with its reason.
+    """List every payload and row that is kept but not counted, with its reason, and what an auditor ruled on it.
+
+    What was released counts, and stays listed with the reason it had been set aside for.
 
     Example: phusong journal quarantine --data DIR --reason TRUNCATED
     """
@@ -154,8 +159,11 @@ def quarantined(data: Path) -> Iterator[dict[str, Any]]:
     """Yield what is not counted, in journal order. Replays the journal: some reasons depend on what came before."""
     folder = open_data(data) / "journal"
     closed = closed_history(data)
+    rulings: dict[ReadingName, RulingRecord] = {}
     if closed is None:
-        state = new_state(read_registries(folder), Horizon(), QuotaSettings())
+        history = read_registries(folder)
+        state = new_state(history, Horizon(), QuotaSettings(), minds_rulings=False)
+        rulings = holding(history.entered(PayloadKind.RULING, None))
     else:
         say(f"phusong: {_gone(closed)} and are not listed")
         state = starting_state(data, Horizon(), QuotaSettings())
@@ -177,10 +185,24 @@ def quarantined(data: Path) -> Iterator[dict[str, Any]]:
                 "kind": KIND_NAMES[int(refusals.kind[i])],
                 "row": int(refusals.row[i]),
                 "reason": reason_name(int(refusals.reason[i])),
+                "ruling": _ruling_on(stored.sequence, refusals, i, rulings),
                 "payload_bytes": size,
                 "payload_start_hex": payload[:SHOWN_BYTES].hex(),
                 **file_record(route, payload),
             }
+
+
+def _ruling_on(
+    sequence: int, refusals: Refusals, i: int, rulings: dict[ReadingName, RulingRecord]
+) -> str:
+    """Return what an auditor ruled on a refused row, in words; "" where nobody did."""
+    if int(refusals.kind[i]) != RowKind.ROW_KIND_SIGNAL:
+        return ""
+    name = ReadingName(sequence, int(refusals.envelope[i]), int(refusals.row[i]))
+    ruling = rulings.get(name)
+    if ruling is None:
+        return ""
+    return f"{'released' if ruling.act is RulingAct.RELEASE else 'confirmed'} by {ruling.name}"
 
 
 def file_record(route: Route, payload: bytes) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """`phusong registry`: versioned lists, validated whole and journalled."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable
 from enum import StrEnum
@@ -9,19 +8,18 @@ from typing import Annotated
 
 import typer
 
-from phusong.collector.road import open_road
-from phusong.dashboards.commands.exits import FAILED, USAGE, fail, say
+from phusong.dashboards.commands.entering import check_can_judge_again, enter
+from phusong.dashboards.commands.exits import USAGE, fail, say
 from phusong.dashboards.commands.options import (
     DATA_DEFAULT,
     DataOption,
     iso_text,
-    now_ms,
     open_data,
 )
-from phusong.kernels.frame import PayloadKind, Route, Transport
+from phusong.kernels.frame import PayloadKind
 from phusong.kernels.registers import LineError, read_sources
 from phusong.v1.journal_pb2 import RegistryEntry
-from phusong.verifier.closing import closed_history, registries_before
+from phusong.verifier.closing import registries_before
 from phusong.verifier.coverage.policy import read_policy
 from phusong.verifier.coverage.wording import counted
 from phusong.verifier.disputes.limits import read_limits
@@ -89,10 +87,10 @@ def add(
             say(describe(file, mistake))
         count = counted(len(found), "error")
         fail(f"{file} was not added: {count}. Mend and add it again.", USAGE)
-    _check_can_judge_again(data, registry)
+    if registry in {Registry.SITES, Registry.POLICY}:
+        check_can_judge_again(data, f"by a new {registry.value} list")
     entry = RegistryEntry(registry=registry.value, file=file.name, content=content)
-    route = Route("", "registry", "", Transport.SERVICE, PayloadKind.REGISTRY)
-    sequence = asyncio.run(_journal(data, route, entry.SerializeToString()))
+    sequence = enter(data, PayloadKind.REGISTRY, entry.SerializeToString())
     digest = hashlib.sha256(content).hexdigest()
     typer.echo(f"{registry.value}: {file.name} added as sequence {sequence}, sha256 {digest}")
 
@@ -113,26 +111,8 @@ def list_versions(data: DataOption = DATA_DEFAULT) -> None:
             typer.echo(f"{registry}\t{version.sequence}\t{known}\t{version.file}\t{digest}")
 
 
-def _check_can_judge_again(data: Path, registry: Registry) -> None:
-    """Refuse a list by which all readings would have to be judged again, when some of them were pruned."""
-    if registry not in {Registry.SITES, Registry.POLICY}:
-        return
-    closed = closed_history(data)
-    if closed is not None:
-        fail(
-            f"{closed.gone(f'all readings are judged again by a new {registry.value} list')}.",
-            FAILED,
-        )
-
-
 def describe(file: Path, error: LineError) -> str:
     """Return an error as compilers write it, so that editors can jump to it."""
     column = f" {error.column}:" if error.column else ""
     character = f":{error.character}" if error.character else ""
     return f"{file}:{error.line}{character}:{column} {error.message}"
-
-
-async def _journal(data: Path, route: Route, payload: bytes) -> int:
-    async with open_road(data, now_ms) as road:
-        receipt = await road.submit(route, payload)
-    return int(receipt.journal_sequence)

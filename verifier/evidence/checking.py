@@ -18,6 +18,8 @@ from phusong.kernels.frame import (
     Frame,
     FrameDamaged,
     PayloadKind,
+    Route,
+    Transport,
     chain_hash,
     decode_frame,
     encode_envelope_head,
@@ -36,12 +38,13 @@ from phusong.verifier.evidence.writing import FRAMES, READINGS, README, VERDICTS
 from phusong.verifier.journal import Position, StoredFrame
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
-from phusong.verifier.registry.entries import RegistryHistory
+from phusong.verifier.registry.entries import ENTERED_KINDS, RegistryHistory
 from phusong.verifier.signatures import read_head
 from phusong.verifier.state import State, new_state
 
 # A frame is 2 MiB at most, and a register of sites or of a million SIMs goes into one payload.
 FRAME_MAX_BYTES = 256 << 20
+HOLE = Route("", "", "", Transport.SERVICE, PayloadKind.ACKNOWLEDGEMENT)
 FILES = {FRAMES, VERDICTS, READINGS, README, "journal.pub"}
 COPY_BYTES = 1 << 20
 
@@ -194,8 +197,8 @@ def _state_of(frames: list[tuple[StoredFrame, list[int]]], horizon: Horizon) -> 
     excerpts = [_excerpt(frame, envelopes) for frame, envelopes in frames]
     history = RegistryHistory()
     for excerpt in excerpts:
-        for envelope, payload in _registries(excerpt):
-            history.note(excerpt, envelope, payload)
+        for envelope, kind, payload in _entered(excerpt):
+            history.note(excerpt, envelope, payload, kind)
     state = new_state(history, horizon, QuotaSettings())
     for excerpt in excerpts:
         state.position = Position(excerpt.sequence - 1, b"")
@@ -210,17 +213,24 @@ def _excerpt(frame: StoredFrame, envelopes: list[int]) -> StoredFrame:
     if sorted(set(envelopes)) != envelopes or not all(0 <= i < count for i in envelopes):
         raise PackDamaged(f"sequence {frame.sequence}: its envelopes are 0 to {count - 1}, rising")
     pieces = [encode_route(number, route) for number, route in opened.routes.items()]
-    for i in envelopes:
-        payload = _payload(frame.body, opened, i)
-        pieces += (encode_envelope_head(int(opened.route[i]), len(payload)), payload)
+    # Rulings and disputes name envelopes by their number, so what was not chosen leaves an empty one of a kind nobody reads.
+    hole = 1 + max(opened.routes, default=0)
+    pieces.append(encode_route(hole, HOLE))
+    wanted = set(envelopes)
+    for i in range(1 + max(envelopes, default=-1)):
+        payload = _payload(frame.body, opened, i) if i in wanted else b""
+        number = int(opened.route[i]) if i in wanted else hole
+        pieces += (encode_envelope_head(number, len(payload)), payload)
     return frame._replace(body=b"".join(pieces))
 
 
-def _registries(frame: StoredFrame) -> Iterator[tuple[int, bytes]]:
+def _entered(frame: StoredFrame) -> Iterator[tuple[int, int, bytes]]:
+    """Yield envelope, kind and payload of what people entered."""
     opened = decode_frame(frame.body)
     for i in range(len(opened.route)):
-        if opened.routes[int(opened.route[i])].kind == PayloadKind.REGISTRY:
-            yield i, _payload(frame.body, opened, i)
+        kind = opened.routes[int(opened.route[i])].kind
+        if kind in ENTERED_KINDS:
+            yield i, kind, _payload(frame.body, opened, i)
 
 
 def _payload(body: bytes, opened: Frame, envelope: int) -> bytes:

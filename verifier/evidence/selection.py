@@ -20,17 +20,20 @@ from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.verifier.coverage.cells import CellState
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.state import CoverageState
+from phusong.verifier.disputes.entries import decode_steps
+from phusong.verifier.disputes.records import Step, dispute_name
 from phusong.verifier.journal import StoredFrame
 from phusong.verifier.names import Names
 from phusong.verifier.opened import open_frame
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
-from phusong.verifier.registry.entries import RegistryHistory
+from phusong.verifier.registry.entries import ENTERED_KINDS, RegistryHistory, Version
 from phusong.verifier.registry.sites import SiteRegister
+from phusong.verifier.rulings.entries import read_ruling
 from phusong.verifier.state import new_state
 
-# What verdicts are judged by. Entitlements are not among them: they hold children's keys.
-REGISTRIES = {"sites", "policy", "sources"}
+# What verdicts are judged and disputed by. Entitlements are not among them: they hold children's keys.
+REGISTRIES = {"sites", "policy", "sources", "disputes"}
 
 
 class UsedRows(NamedTuple):
@@ -119,29 +122,72 @@ def select_frames(
     coverage = _WatchedCoverage(state.registries.sites, state.registries.policy, codes)
     cells = _WatchedCells(codes)
     state.coverage, state.cells = coverage, cells
+    about = entries_about(codes, history, horizon)
+    chosen: set[tuple[int, int]] = set()  # frame and envelope of the readings used
     for frame in frames:
         coverage.used, cells.payload_rows = None, np.zeros(0, np.int64)
         previous_chain = state.position.chain
         state.apply(frame)
-        registries = _registry_envelopes(frame)
-        if coverage.used is None and not len(cells.payload_rows) and not registries:
+        entered = _entered_envelopes(frame, about, chosen, horizon)
+        if coverage.used is None and not len(cells.payload_rows) and not entered:
             continue
         opened = open_frame(frame)
         payload_rows = cells.payload_rows
         if coverage.used is not None:
+            used = opened.envelope[coverage.used.readings.payload_row].tolist()
+            chosen.update((frame.sequence, envelope) for envelope in used)
             payload_rows = np.concatenate((payload_rows, coverage.used.readings.payload_row))
-        envelopes = set(opened.envelope[payload_rows].tolist()) | registries
+        envelopes = set(opened.envelope[payload_rows].tolist()) | entered
         yield Selected(frame, previous_chain, sorted(envelopes), coverage.used, opened.envelope)
 
 
-def _registry_envelopes(frame: StoredFrame) -> set[int]:
-    """Return the envelopes of a frame that hold a register the verdicts are judged by."""
+def entries_about(
+    codes: frozenset[str], history: RegistryHistory, horizon: Horizon
+) -> set[tuple[int, int]]:
+    """Return where the steps stand, as known at the horizon, of the disputes about some sites."""
+    steps = [
+        step
+        for step in decode_steps(history.entered(PayloadKind.DISPUTE, horizon.known_at_ms))
+        if isinstance(step, Step)
+    ]
+    names = {
+        dispute_name(step.sequence, step.envelope)
+        for step in steps
+        if step.verdict is not None and step.verdict.site_code in codes
+    }
+    return {
+        (step.sequence, step.envelope)
+        for step in steps
+        if (step.dispute or dispute_name(step.sequence, step.envelope)) in names
+    }
+
+
+def _entered_envelopes(
+    frame: StoredFrame,
+    about: set[tuple[int, int]],
+    chosen: set[tuple[int, int]],
+    horizon: Horizon,
+) -> set[int]:
+    """Return the envelopes of a frame with what people entered that bears on the verdicts.
+
+    about: where steps of disputes about the sites stand; chosen: the payloads whose readings are used, for rulings on them.
+    """
     decoded = decode_frame(frame.body)
-    numbers = [n for n, route in decoded.routes.items() if route.kind == PayloadKind.REGISTRY]
+    kinds = {n: route.kind for n, route in decoded.routes.items() if route.kind in ENTERED_KINDS}
     found: set[int] = set()
-    for i in np.flatnonzero(np.isin(decoded.route, numbers)).tolist() if numbers else ():
+    for i in np.flatnonzero(np.isin(decoded.route, list(kinds))).tolist() if kinds else ():
         start, length = int(decoded.offset[i]), int(decoded.length[i])
-        entry = RegistryEntry.FromString(frame.body[start : start + length])
-        if entry.registry in REGISTRIES:
+        payload = frame.body[start : start + length]
+        match kinds[int(decoded.route[i])]:
+            case PayloadKind.REGISTRY:
+                bears = RegistryEntry.FromString(payload).registry in REGISTRIES
+            case PayloadKind.RULING:
+                ruling = read_ruling(Version(frame.sequence, 0, "", payload, i))
+                named = () if ruling is None else ruling.readings
+                is_known = horizon.knows(frame.received_time_ms)
+                bears = is_known and any(reading[:2] in chosen for reading in named)
+            case _:
+                bears = (frame.sequence, i) in about
+        if bears:
             found.add(i)
     return found

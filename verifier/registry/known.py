@@ -37,6 +37,8 @@ class KnownRegistries:
 
     history: RegistryHistory = field(default_factory=RegistryHistory)
     known_at_ms: int | None = None
+    # False: as if nobody had ruled on any reading, to see what was set aside and why.
+    minds_rulings: bool = True
     sites: SiteRegister = field(init=False)
     policy: Policy = field(init=False)
     sims: SimRegister | None = field(init=False)  # with what records of handovers say
@@ -125,6 +127,8 @@ class KnownRegistries:
 
     def _read_rulings(self) -> bool:
         """Note the rulings that are new; return whether any changes what held."""
+        if not self.minds_rulings:
+            return False
         versions = self.history.entered(PayloadKind.RULING, self.known_at_ms)
         is_changed = False
         for version in versions[self._ruling_count :]:

@@ -4,7 +4,7 @@ A ruling names readings by where they stand in the journal, so it means the same
 reading the newest holds. What it names lies before itself: what comes later nobody had looked at.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -122,3 +122,13 @@ def _readings_of(entry: RulingEntry) -> Iterator[ReadingName]:
 def ruling_name(sequence: int, envelope: int) -> str:
     """Return how the ruling is called that stands at a place of the journal."""
     return f"R{sequence}.{envelope}"
+
+
+def holding(versions: Iterable[Version]) -> dict[ReadingName, RulingRecord]:
+    """Return the ruling that holds on each reading that anybody ruled on."""
+    found: dict[ReadingName, RulingRecord] = {}
+    for version in versions:
+        ruling = read_ruling(version)
+        if ruling is not None:
+            found.update(dict.fromkeys(ruling.readings, ruling))
+    return found
