@@ -1,13 +1,18 @@
-"""The decisions an operator's enforcement point is told: journalled first, then delivered, kept for who comes back.
+"""The decisions of all operators: journalled first, then delivered, sent again until acknowledged, kept for who comes back.
 
 Positions grow by one per operator from 1. A reader asks for what comes after the position it has seen, so a slow
 or returning reader needs no queue of its own.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import NamedTuple
 
-from phusong.collector.intake import Intake
+from phusong.collector.decision_reader import DecisionReader
+from phusong.collector.intake import Intake, wall_clock_ms
+from phusong.collector.operator_decisions import DecisionsForgotten, OperatorDecisions
+from phusong.collector.outstanding import Sending, messages_of, sendings_of
 from phusong.kernels.frame import (
     Frame,
     PayloadKind,
@@ -16,88 +21,26 @@ from phusong.kernels.frame import (
     encode_envelope_head,
     encode_route,
 )
-from phusong.v1.enforcement_pb2 import AcknowledgeRequest, Decision
+from phusong.v1.enforcement_pb2 import AcknowledgeRequest, Decision, DecisionsSent
+from phusong.v1.ingest_pb2 import Receipt
 
-# Per operator, about 200 bytes each. An enforcement point that was away for longer finds the rest in
-# `phusong decisions`; asking here for what is no longer kept is an error and never a silent gap.
-DECISION_KEPT_COUNT_MAX = 100_000
-# Trimmed in steps, so that trimming costs nothing per decision.
-DECISION_TRIM_COUNT = 10_000
+__all__ = ["DecisionBoard", "DecisionsForgotten", "OperatorDecisions"]
+
 # What of the journal makes a board.
-BOARD_KINDS = frozenset((PayloadKind.DECISION, PayloadKind.ACKNOWLEDGEMENT))
-# How many a reader is handed before it is asked how far it is.
-WATCH_RUN_COUNT = 256
+BOARD_KINDS = frozenset(
+    (PayloadKind.DECISION, PayloadKind.ACKNOWLEDGEMENT, PayloadKind.DECISIONS_SENT)
+)
+# Decisions that may wait for their commit before whoever brings more is made to wait: two reports of the verifier's
+# own would do, and a midnight's worth of cuts must not pile up here.
+UNDER_WAY_COUNT_MAX = 4096
 
 
-class DecisionsForgotten(Exception):
-    """What comes after the asked position is no longer kept."""
+class _UnderWay(NamedTuple):
+    """A decision on its way into the journal."""
 
-
-class OperatorDecisions:
-    """The kept decisions of one operator."""
-
-    def __init__(self, operator: str) -> None:
-        """Start before the first decision."""
-        self.operator = operator
-        self.last_position = 0  # the last one that may be delivered
-        self.assigned_position = 0  # the last one given out, perhaps not on disk yet
-        self.is_acknowledged: dict[str, bool] = {}
-        self.listeners: set[Callable[[], None]] = set()
-        self._payloads: list[bytes] = []
-        self._keys: list[str] = []
-
-    def add(self, decision: Decision, payload: bytes) -> None:
-        """Keep a decision that is in the journal."""
-        assert decision.position == self.last_position + 1 or not self._payloads, "no gaps"
-        self.last_position = decision.position
-        self.assigned_position = max(self.assigned_position, decision.position)
-        self.is_acknowledged.setdefault(decision.decision_key, False)
-        self._payloads.append(payload)
-        self._keys.append(decision.decision_key)
-        if len(self._payloads) >= DECISION_KEPT_COUNT_MAX + DECISION_TRIM_COUNT:
-            for key in self._keys[:DECISION_TRIM_COUNT]:
-                self.is_acknowledged.pop(key, None)
-            del self._payloads[:DECISION_TRIM_COUNT], self._keys[:DECISION_TRIM_COUNT]
-
-    def after(self, position: int, count_max: int) -> list[bytes]:
-        """Return up to `count_max` serialised decisions after a position. Raises DecisionsForgotten."""
-        first_kept = self.last_position - len(self._payloads) + 1
-        if position + 1 < first_kept:
-            raise DecisionsForgotten(
-                f"decisions of {self.operator} are kept from position {first_kept}, asked after {position}"
-            )
-        start = position + 1 - first_kept
-        return self._payloads[start : start + count_max]
-
-    def acknowledge(self, keys: Sequence[str]) -> int:
-        """Note that decisions were acted on; return how many are known and were not noted before."""
-        count = 0
-        for key in keys:
-            if self.is_acknowledged.get(key) is False:
-                self.is_acknowledged[key] = True
-                count += 1
-        return count
-
-    def tell(self) -> None:
-        """Wake everyone who waits for more."""
-        for listener in tuple(self.listeners):
-            listener()
-
-    def acknowledged_keys(self) -> list[str]:
-        """Return the kept keys that were acted on."""
-        return [key for key, is_acknowledged in self.is_acknowledged.items() if is_acknowledged]
-
-    def payloads(self) -> list[bytes]:
-        """Return everything kept."""
-        return self._payloads
-
-    def copy(self) -> "OperatorDecisions":
-        """Return the same once more, for another thread; nobody listens to it."""
-        other = OperatorDecisions(self.operator)
-        other.last_position, other.assigned_position = self.last_position, self.last_position
-        other.is_acknowledged = self.is_acknowledged.copy()
-        other._payloads, other._keys = self._payloads.copy(), self._keys.copy()
-        return other
+    decision: Decision
+    payload: bytes
+    receipt: "asyncio.Future[Receipt]"
 
 
 class DecisionBoard:
@@ -105,61 +48,92 @@ class DecisionBoard:
 
     def __init__(self) -> None:
         """Start before the first decision; `replay` what the journal holds, then `attach` the intake."""
+        self.unnoted: list[tuple[str, Sending]] = []  # sendings that are not in the journal yet
         self._operators: dict[str, OperatorDecisions] = {}
         self._intake: Intake | None = None
-        self._publishing = asyncio.Lock()
+        self._clock_ms: Callable[[], int] = wall_clock_ms
+        self._under_way: deque[_UnderWay] = deque()
 
-    def attach(self, intake: Intake) -> None:
+    def attach(self, intake: Intake, clock_ms: Callable[[], int] = wall_clock_ms) -> None:
         """Journal through this intake from now on."""
         self._intake = intake
+        self._clock_ms = clock_ms
+
+    @property
+    def operators(self) -> list[OperatorDecisions]:
+        """The boards there are."""
+        return list(self._operators.values())
 
     def of(self, operator: str) -> OperatorDecisions:
         """Return the decisions of one operator."""
         if operator not in self._operators:
-            self._operators[operator] = OperatorDecisions(operator)
+            self._operators[operator] = OperatorDecisions(operator, self._note, self._now_ms)
         return self._operators[operator]
 
-    def leave(self, operator: str, listener: Callable[[], None]) -> None:
-        """Forget who waited for more; and an operator that never had a decision with the last who did.
+    def leave(self, operator: str, reader: DecisionReader) -> None:
+        """Forget who read; and an operator that never had a decision with the last who did.
 
         Names are whatever a reader asks for, so they may cost nothing once it is gone.
         """
         board = self._operators.get(operator)
         if board is None:
             return
-        board.listeners.discard(listener)
-        if not board.listeners and not board.assigned_position:
+        board.readers.discard(reader)
+        if not board.readers and not board.assigned_position:
             del self._operators[operator]
 
     async def publish(self, decisions: Sequence[Decision]) -> int:
-        """Journal decisions, then deliver them; return how many were new by their key.
+        """Journal decisions and deliver them; return how many were new by their key, once they are delivered.
 
         `position` is filled here. Raises JournalFailed.
         """
+        receipts = self.offer(decisions)
+        if receipts:
+            await asyncio.wait(receipts)  # who stops waiting cancels nothing: they are on their way
+        for receipt in receipts:
+            receipt.result()
+        return len(receipts)
+
+    async def room(self) -> None:
+        """Return when decisions may be offered."""
+        while len(self._under_way) >= UNDER_WAY_COUNT_MAX:
+            await asyncio.wait((self._under_way[0].receipt,))
+
+    def offer(self, decisions: Sequence[Decision]) -> "list[asyncio.Future[Receipt]]":
+        """Put decisions on their way into the journal; each is delivered when it is there. Raises JournalFailed."""
         assert self._intake is not None, "attached at start"
-        async with self._publishing:  # one at a time, so that positions and commits have one order
-            written: list[tuple[Decision, bytes]] = []
-            receipts = []
-            keys: set[tuple[str, str]] = set()
-            for decision in decisions:
-                board = self.of(decision.operator)
-                key = (decision.operator, decision.decision_key)
-                if decision.decision_key in board.is_acknowledged or key in keys:
-                    continue
-                keys.add(key)
-                board.assigned_position += 1
-                numbered = Decision()
-                numbered.CopyFrom(decision)
-                numbered.position = board.assigned_position
-                payload = numbered.SerializeToString()
-                written.append((numbered, payload))
-                receipts.append(self._intake.send(_decision_route(decision.operator), payload))
-            await asyncio.gather(*receipts)
-            for numbered, payload in written:
-                self.of(numbered.operator).add(numbered, payload)
-        for operator in {numbered.operator for numbered, _ in written}:
-            self.of(operator).tell()
-        return len(written)
+        receipts = []
+        for decision in decisions:
+            board = self.of(decision.operator)
+            if (
+                decision.decision_key in board.is_acknowledged
+                or decision.decision_key in board.coming
+            ):
+                continue
+            numbered = Decision()
+            numbered.CopyFrom(decision)
+            numbered.position = board.assigned_position + 1
+            payload = numbered.SerializeToString()
+            receipt = self._intake.send(_route(decision.operator, PayloadKind.DECISION), payload)
+            board.assigned_position = numbered.position
+            board.coming.add(numbered.decision_key)
+            self._under_way.append(_UnderWay(numbered, payload, receipt))
+            receipt.add_done_callback(self._deliver)
+            receipts.append(receipt)
+        return receipts
+
+    def _deliver(self, _: object) -> None:
+        """Deliver what is on disk. Commits come in the order of sending, and so do decisions."""
+        delivered: dict[str, OperatorDecisions] = {}
+        while self._under_way and self._under_way[0].receipt.done():
+            numbered, payload, receipt = self._under_way.popleft()
+            if receipt.cancelled() or receipt.exception() is not None:
+                continue  # the intake has failed, and with it the service
+            board = self.of(numbered.operator)
+            board.add(numbered, payload)
+            delivered[numbered.operator] = board
+        for board in delivered.values():
+            board.tell()
 
     async def acknowledge(
         self, request: AcknowledgeRequest, transport: Transport, principal: str = ""
@@ -171,6 +145,7 @@ class DecisionBoard:
         assert self._intake is not None, "attached at start"
         if request.operator not in self._operators:
             return 0  # nothing was ever decided there, and whoever makes names up shall not fill the table of routes
+        self.note_sendings()  # so that the journal tells first that it left, then that it was acted on
         route = Route(request.operator, "", principal, transport, PayloadKind.ACKNOWLEDGEMENT)
         await self._intake.submit(route, request.SerializeToString())
         board = self._operators.get(request.operator)
@@ -183,21 +158,21 @@ class DecisionBoard:
 
         Raises DecisionsForgotten.
         """
-        board = self.of(operator)
         changed = asyncio.Event()
-        board.listeners.add(changed.set)
+        reader = self.of(operator).read(after_position, changed.set)
         stopping = asyncio.ensure_future(is_stopping.wait())
         stopping.add_done_callback(lambda _: changed.set())
         try:
             while not is_stopping.is_set():
                 changed.clear()
-                for payload in board.after(after_position, WATCH_RUN_COUNT):
-                    after_position += 1
-                    yield payload
-                if after_position >= board.last_position:
+                payload = reader.show()
+                if payload is None:
                     await changed.wait()
+                else:
+                    yield payload
+                    reader.take()
         finally:
-            self.leave(operator, changed.set)
+            self.leave(operator, reader)
             stopping.cancel()
 
     def replay(self, frame: Frame, body: bytes) -> None:
@@ -218,6 +193,11 @@ class DecisionBoard:
             decision = Decision.FromString(payload)
             self.of(decision.operator).add(decision, payload)
             return
+        if kind == PayloadKind.DECISIONS_SENT:
+            message = DecisionsSent.FromString(payload)
+            for sending in sendings_of(message):
+                self.of(message.operator).outstanding.note_sent(sending)
+            return
         request = AcknowledgeRequest.FromString(payload)
         if request.operator in self._operators:
             self.of(request.operator).acknowledge(request.decision_keys)
@@ -225,7 +205,10 @@ class DecisionBoard:
     def copy(self) -> "DecisionBoard":
         """Return what is kept once more, for another thread."""
         other = DecisionBoard()
-        other._operators = {operator: board.copy() for operator, board in self._operators.items()}
+        other._operators = {
+            operator: board.copy(other._note, other._now_ms)
+            for operator, board in self._operators.items()
+        }
         return other
 
     @property
@@ -242,18 +225,40 @@ class DecisionBoard:
         routes: list[bytes] = []
         envelopes: list[bytes] = []
         for operator, board in self._operators.items():
-            number = len(routes) + 1
-            routes.append(encode_route(number, _decision_route(operator)))
-            for payload in board.payloads():
-                envelopes += (encode_envelope_head(number, len(payload)), payload)
-            kind = PayloadKind.ACKNOWLEDGEMENT
-            route = Route(operator, "", "", Transport.SERVICE, kind)
-            routes.append(encode_route(number + 1, route))
-            request = AcknowledgeRequest(operator=operator, decision_keys=board.acknowledged_keys())
-            payload = request.SerializeToString()
-            envelopes += (encode_envelope_head(number + 1, len(payload)), payload)
+            acknowledged = AcknowledgeRequest(
+                operator=operator, decision_keys=board.acknowledged_keys()
+            )
+            sent = messages_of(operator, board.outstanding.sendings())
+            kept = {
+                PayloadKind.DECISION: board.payloads(),
+                PayloadKind.ACKNOWLEDGEMENT: [acknowledged.SerializeToString()],
+                PayloadKind.DECISIONS_SENT: [message.SerializeToString() for message in sent],
+            }
+            for number, (kind, payloads) in enumerate(kept.items(), start=len(routes) + 1):
+                routes.append(encode_route(number, _route(operator, kind)))
+                for payload in payloads:
+                    envelopes += (encode_envelope_head(number, len(payload)), payload)
         return b"".join(routes + envelopes)
 
+    def note_sendings(self) -> "list[asyncio.Future[Receipt]]":
+        """Put what was sent since the last time on its way into the journal. Raises JournalFailed."""
+        assert self._intake is not None, "attached at start"
+        by_operator: dict[str, list[Sending]] = {}
+        for operator, sending in self.unnoted:
+            by_operator.setdefault(operator, []).append(sending)
+        self.unnoted.clear()
+        return [
+            self._intake.send(_route(operator, PayloadKind.DECISIONS_SENT), m.SerializeToString())
+            for operator, sendings in by_operator.items()
+            for m in messages_of(operator, sendings)
+        ]
 
-def _decision_route(operator: str) -> Route:
-    return Route(operator, "", "", Transport.SERVICE, PayloadKind.DECISION)
+    def _note(self, operator: str, sending: Sending) -> None:
+        self.unnoted.append((operator, sending))
+
+    def _now_ms(self) -> int:
+        return self._clock_ms()
+
+
+def _route(operator: str, kind: PayloadKind) -> Route:
+    return Route(operator, "", "", Transport.SERVICE, kind)

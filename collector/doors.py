@@ -14,6 +14,7 @@ from phusong.collector.admission.tls import Tls
 from phusong.collector.broker.options import BrokerOptions
 from phusong.collector.broker.road import BrokerCounts, BrokerRoad
 from phusong.collector.counts import IntakeCounts
+from phusong.collector.decision_sender import DecisionSender
 from phusong.collector.decisions import DecisionBoard
 from phusong.collector.intake import Intake, wall_clock_ms
 from phusong.collector.journal.writer import JournalWriter
@@ -63,7 +64,7 @@ async def open_intake(
                 writer, memory.judge, MemoryCache(writer, memory), clock_ms, reserve_bytes
             ) as intake,
         ):
-            memory.board.attach(intake)
+            memory.board.attach(intake, clock_ms)
             yield OpenIntake(writer, intake, memory.board, known)
 
 
@@ -116,6 +117,7 @@ class Doors:
                 open_intake(options.data, self._clock_ms, options.reserve_bytes)
             )
             self._writer, self.intake, self.board, self.signing = opened
+            await stack.enter_async_context(DecisionSender(self.board))
             self.doorkeeper = Doorkeeper(
                 self.intake.table, options.limits, is_loopback_open=options.open_loopback
             )

@@ -26,7 +26,7 @@ from phusong.verifier.process import FollowOptions
 from phusong.verifier.process_use import process_use
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.snapshot import snapshot_age_s
-from phusong.verifier.status import VerifierStatus
+from phusong.verifier.status import NewDecisions
 
 READY_FILE = "serve.json"
 
@@ -210,7 +210,9 @@ class Service:
             heard.cancel()
             failed.cancel()
 
-    async def _hear(self, status: VerifierStatus) -> None:
-        if status.decisions:
-            assert self._doors is not None
-            await self._doors.board.publish([Decision.FromString(d) for d in status.decisions])
+    async def _hear(self, report: NewDecisions) -> None:
+        assert self._doors is not None
+        board = self._doors.board
+        await board.room()
+        # Not until they are delivered: the next ones need not wait for the commit of these.
+        board.offer([Decision.FromString(decision) for decision in report.decisions])

@@ -36,6 +36,12 @@ SIGNS: dict[str, Sign] = {
     "DISMISSED": Sign("▲", "#B8350B", "Bác khiếu nại", "dismissed"),
     "RELEASED": Sign("●", "#1B6CA8", "Được tính", "released"),
     "CONFIRMED": Sign("▲", "#B8350B", "Loại bỏ", "confirmed"),
+    "PENDING": Sign("○", "#767676", "Chưa gửi", "pending"),
+    "SENT": Sign("◆", "#F2C14E", "Đã gửi", "sent"),
+    "ACKNOWLEDGED": Sign("◆", "#F2C14E", "Đã xác nhận", "acknowledged"),
+    "VERIFIED": Sign("●", "#1B6CA8", "Đã kiểm chứng", "verified"),
+    "ENFORCEMENT_FAILED": Sign("▲", "#B8350B", "Không có hiệu lực", "enforcement failed"),
+    "SUPERSEDED": Sign("○", "#767676", "Đã thay thế", "superseded"),
     "NOT_ENTITLED": Sign("○", "#767676", "Không thuộc diện", "not entitled"),
 }
 

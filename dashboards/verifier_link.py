@@ -11,11 +11,11 @@ from multiprocessing.process import BaseProcess
 from typing import Self
 
 from phusong.verifier.process import STOP, FollowOptions, VerifierFailure, follow
-from phusong.verifier.status import VerifierStatus
+from phusong.verifier.status import NewDecisions, VerifierStatus
 
 log = logging.getLogger(__name__)
 
-Hear = Callable[[VerifierStatus], Awaitable[None]]
+Hear = Callable[[NewDecisions], Awaitable[None]]
 
 # A verifier that cannot start at all must not spin.
 RESTART_PAUSE_S = 1.0
@@ -37,7 +37,7 @@ class VerifierLink:
     """Runs the verifier in its own process for as long as the context lasts."""
 
     def __init__(self, options: FollowOptions, hear: Hear) -> None:
-        """`hear` is awaited with each report."""
+        """`hear` is awaited with decisions, before anything later is read."""
         self._options = options
         self._hear = hear
         self._process: BaseProcess | None = None
@@ -147,7 +147,11 @@ class VerifierLink:
             if self._process.pid is not None:
                 await asyncio.to_thread(self._process.join)
 
-    async def _take(self, report: VerifierStatus | VerifierFailure) -> None:
+    async def _take(self, report: VerifierStatus | NewDecisions | VerifierFailure) -> None:
+        if isinstance(report, NewDecisions):
+            self._heard_at_s = time.monotonic()
+            await self._hear(report)
+            return
         self.first_word.set()
         if isinstance(report, VerifierFailure):
             log.error(
@@ -162,4 +166,3 @@ class VerifierLink:
         self.applied_sequence = report.applied_sequence
         if report.judgement is not None:
             self.judged = report
-        await self._hear(report)

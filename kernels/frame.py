@@ -49,6 +49,8 @@ class PayloadKind(IntEnum):
     OVERSIZED = 8
     DISPUTE = 9
     RULING = 10
+    DECISIONS_SENT = 11
+    RESERVATION = 12
 
 
 class Route(NamedTuple):

@@ -27,12 +27,12 @@ def usage_payload(sequence=0, **fields):
     return usage_batch(sequence, **fields).SerializeToString()
 
 
-def decision(key, operator="viettel", **fields):
+def decision(key, operator="viettel", *, sim=7, **fields):
     """Return a decision to cut a SIM."""
     return Decision(
         operator=operator,
         decision_key=key,
-        subscriber_key=7,
+        subscriber_key=sim,
         action=ACTION_CUT,
         threshold_percent=100,
         day="2021-10-01",

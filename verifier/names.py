@@ -9,6 +9,10 @@ class Names:
         self.texts: list[str] = list(texts or [])
         self._row_of = {text: row for row, text in enumerate(self.texts)}
 
+    def __contains__(self, text: str) -> bool:
+        """Tell whether a text has a row."""
+        return text in self._row_of
+
     def row_of(self, text: str) -> int:
         """Return the row of a text, adding it when new."""
         row = self._row_of.get(text)

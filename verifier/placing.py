@@ -31,6 +31,10 @@ class Horizon(NamedTuple):
         """Tell whether what arrived at a time had arrived by the horizon."""
         return self.known_at_ms is None or received_time_ms <= self.known_at_ms
 
+    def includes(self, time_ms: int) -> bool:
+        """Tell whether what happened at a time is judged."""
+        return self.as_of_ms is None or time_ms <= self.as_of_ms
+
 
 class PayloadFacts(NamedTuple):
     """Per payload of a frame, what its rows need to know."""

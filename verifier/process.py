@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.replay import build_state
 from phusong.verifier.snapshot import is_complete, write_snapshot
 from phusong.verifier.state import RegistriesChanged, State
-from phusong.verifier.status import Judgement, VerifierStatus, judge, row_counts
+from phusong.verifier.status import Judgement, NewDecisions, VerifierStatus, judge, row_counts
 from phusong.verifier.stopwatch import Stopwatch
 from phusong.verifier.warm import warm_up
 
@@ -79,7 +79,9 @@ class VerifierFailure:
 class Follower:
     """A state that is kept at the journal's end."""
 
-    def __init__(self, options: FollowOptions, tell: Callable[[VerifierStatus], None]) -> None:
+    def __init__(
+        self, options: FollowOptions, tell: Callable[[VerifierStatus | NewDecisions], None]
+    ) -> None:
         """Build the state; `tell` is called with every report."""
         self._options = options
         self._tell = tell
@@ -100,17 +102,11 @@ class Follower:
         """Take in what the journal has; return whether there was anything."""
         self._stopwatch.start()
         applied = self._advance()
-        decisions = self._decisions()
-        if applied:
-            self._stopwatch.lap("decide")
         now_s = time.monotonic()
         judgement = self._judgement(now_s)
-        if decisions or judgement or self._is_status_due(now_s, is_at_end=not applied):
+        if judgement or self._is_status_due(now_s, is_at_end=not applied):
             self._told_at_s, self._told_sequence = now_s, self._state.position.sequence
-            status = self._status(judgement)
-            for start in range(0, max(len(decisions), 1), DECISIONS_PER_REPORT):
-                run = decisions[start : start + DECISIONS_PER_REPORT]
-                self._tell(replace(status, decisions=run))
+            self._tell(self._status(judgement))
         if now_s - self._snapshot_at_s >= SNAPSHOT_EVERY_S and self._ledger.is_idle:
             self.write_snapshot()
         return applied
@@ -151,21 +147,28 @@ class Follower:
 
     def _advance(self) -> bool:
         start = self._state.position.sequence
+        self._decide()  # after a start or a new list: what the readings up to here call for, and nobody journalled
         try:
             for frame in self._reader.frames(start + FRAMES_PER_STEP):
                 self._stopwatch.lap("read")
                 self._state.apply(frame)
+                # Not after the step: whoever is to be cut need not wait for the frames behind.
+                self._decide(frame.received_time_ms)
+                self._stopwatch.lap("decide")
         except RegistriesChanged:
             self._reader.close()
             self._state = self._build()
             self._reader = self._read_on()
         return self._state.position.sequence != start
 
-    def _decisions(self) -> list[bytes]:
-        """Return decisions for the present day; those of days gone by would reach nobody in time."""
+    def _decide(self, arrived_time_ms: int = 0) -> None:
+        """Hand over decisions for the present day; those of days gone by would reach nobody in time."""
         now_ms = self._now_ms()
         records = self._state.quota.take_decisions(first_day=int(ict_day(now_ms)))
-        return [decision_message(record, now_ms).SerializeToString() for record in records]
+        for start in range(0, len(records), DECISIONS_PER_REPORT):
+            run = records[start : start + DECISIONS_PER_REPORT]
+            messages = [decision_message(record, now_ms, arrived_time_ms) for record in run]
+            self._tell(NewDecisions([message.SerializeToString() for message in messages]))
 
     def _judgement(self, now_s: float) -> Judgement | None:
         sequence = self._state.position.sequence

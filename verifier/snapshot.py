@@ -32,7 +32,7 @@ NAME = "state.snapshot"
 FILE_MODE = 0o600
 # Of the file; one of another version is not opened.
 VERSION = 4
-PARTS = ("coverage", "quota", "windows", "unnumbered", "cells", "ledger")
+PARTS = ("coverage", "quota", "enforcement", "windows", "unnumbered", "cells", "ledger")
 
 
 def is_complete(state: State) -> bool:
@@ -157,6 +157,8 @@ class WrittenState(NamedTuple):
             return "the quota is another one now"
         if horizon.as_of_ms is not None and horizon.as_of_ms < meta["time_max_ms"]:
             return "--as-of lies before readings in it"
+        if horizon.as_of_ms is not None and horizon.as_of_ms < meta.get("enforced_max_ms", 0):
+            return "--as-of lies before decisions in it"
         if horizon.known_at_ms is not None and horizon.known_at_ms < meta["known_max_ms"]:
             return "--known-at lies before arrivals in it"
         return None
@@ -193,7 +195,8 @@ def _meta(state: State) -> dict[str, Any]:
         "chain": state.position.chain.hex(),
         "time_max_ms": state.time_max_ms,
         "received_max_ms": state.received_max_ms,
-        "known_max_ms": max(state.received_max_ms, known_ms),
+        "enforced_max_ms": state.enforcement.time_max_ms,
+        "known_max_ms": max(state.received_max_ms, known_ms, state.enforcement.time_max_ms),
         "registries": {
             registry: [[v.sequence, v.known_time_ms, v.file, v.envelope] for v in found]
             for registry, found in state.registries.history.versions.items()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from phusong.kernels.admission import refusal_of
 from phusong.kernels.columns import (
@@ -25,7 +26,7 @@ from phusong.kernels.reject import TAKEN, Reject
 from phusong.kernels.route_names import refusal_of_route
 from phusong.kernels.unnumbered import Arrival, UnnumberedRows
 from phusong.kernels.windows import SequenceWindows
-from phusong.v1.enforcement_pb2 import Decision
+from phusong.v1.enforcement_pb2 import AcknowledgeRequest, Decision, DecisionsSent
 from phusong.v1.ingest_pb2 import RowKind
 from phusong.v1.journal_pb2 import FileRow
 from phusong.verifier.coverage.cells import CellState
@@ -49,6 +50,7 @@ from phusong.verifier.placing import (
     readable_rows,
     rows_within,
 )
+from phusong.verifier.quota.enforcement import EnforcementState
 from phusong.verifier.quota.ledger import Cause, Ledger
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.quota.state import QuotaState
@@ -79,6 +81,7 @@ class State:
     registries: KnownRegistries
     coverage: CoverageState
     quota: QuotaState
+    enforcement: EnforcementState
     horizon: Horizon = field(default_factory=Horizon)
     position: Position = field(default_factory=Position)
     used: Position = field(default_factory=Position)  # the last frame within the horizon
@@ -229,6 +232,10 @@ class State:
             placed.is_repeated,
             reason,
         )
+        is_counted = (reason == TAKEN) & ~placed.is_repeated
+        self.enforcement.observe(
+            readings.subscriber_key[is_counted], placed.time_ms[is_counted], self.quota
+        )
         return self._tally(opened, facts, readings, placed, reason)
 
     def _add_cells(self, opened: OpenedFrame, facts: PayloadFacts) -> Refusals:
@@ -289,6 +296,9 @@ class State:
                     self._note_entered(opened.frame, other)
                 case PayloadKind.DECISION:
                     self.quota.note_decided(Decision.FromString(other.payload).decision_key)
+                    self._note_enforcement(opened.frame, other)
+                case PayloadKind.DECISIONS_SENT | PayloadKind.ACKNOWLEDGEMENT:
+                    self._note_enforcement(opened.frame, other)
                 case PayloadKind.FILE_ROW:
                     row = FileRow.FromString(other.payload)
                     reason = int(Reject[row.reason])
@@ -298,7 +308,7 @@ class State:
                     reason = refusal_of_route(other.route)
                     refused.append((other.envelope, 0, 0, reason))
                     counts[other.route, reason, False] += 1
-                case _:  # acknowledgements concern the collector's board only
+                case _:  # of a newer writer
                     pass
         for (route, why, is_no_usage), count in counts.items():
             self._count_refused(opened, route, why, count)
@@ -308,9 +318,25 @@ class State:
             return no_refusals()
         return Refusals(*np.array(refused, np.int64).T.copy())
 
+    def _note_enforcement(self, frame: StoredFrame, other: OtherPayload) -> None:
+        """Take in what was decided, sent or acknowledged, where the horizon has it."""
+        received_ms = frame.received_time_ms
+        if not self.horizon.knows(received_ms) or not self.horizon.includes(received_ms):
+            self.beyond_count += 1
+            return
+        match other.route.kind:
+            case PayloadKind.DECISION:
+                self.enforcement.note_decision(Decision.FromString(other.payload), received_ms)
+            case PayloadKind.DECISIONS_SENT:
+                self.enforcement.note_sent(DecisionsSent.FromString(other.payload), received_ms)
+            case _:
+                keys = _acknowledged_keys(other.payload)
+                self.enforcement.note_acknowledged(other.route.operator, keys, received_ms)
+
     def _note_entered(self, frame: StoredFrame, other: OtherPayload) -> None:
         if not self.registries.note(frame, other.envelope, other.payload, other.route.kind):
             self.quota.sims = self.registries.sims
+            self.quota.after_quota = self.registries.operators
             return
         if self.time_max_ms:
             raise RegistriesChanged(
@@ -335,6 +361,14 @@ class State:
             self.quota.add_rejected(self.sources.row_of(name), day, count)
 
 
+def _acknowledged_keys(payload: bytes) -> list[str]:
+    """Return the keys of an acknowledgement, none where it cannot be read: whoever sent it acknowledges nothing."""
+    try:
+        return list(AcknowledgeRequest.FromString(payload).decision_keys)
+    except DecodeError:
+        return []
+
+
 def new_state(
     history: RegistryHistory,
     horizon: Horizon,
@@ -348,10 +382,13 @@ def new_state(
     """
     registries = KnownRegistries(history, horizon.known_at_ms, minds_rulings)
     operators = Names()
+    quota = QuotaState(registries.sims, settings, operators)
+    quota.after_quota = registries.operators
     return State(
         registries=registries,
         coverage=CoverageState(registries.sites, registries.policy),
-        quota=QuotaState(registries.sims, settings, operators),
+        quota=quota,
+        enforcement=EnforcementState(operators),
         horizon=horizon,
         operators=operators,
     )

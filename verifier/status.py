@@ -75,9 +75,15 @@ class VerifierStatus:
     sequence_gaps: int
     snapshot_sequence: int
     judgement: Judgement | None = None
-    decisions: list[bytes] = field(default_factory=list)
     stage_seconds: dict[str, float] = field(default_factory=dict)
     use: ProcessUse = field(default_factory=ProcessUse)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDecisions:
+    """What the readings of one frame led to: serialised decisions, which nobody has journalled yet."""
+
+    decisions: list[bytes]
 
 
 def row_counts(state: State) -> RowCounts:

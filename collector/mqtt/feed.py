@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from phusong.collector.decisions import OperatorDecisions
 from phusong.collector.mqtt.codec import PublishPacket, QoS
+from phusong.collector.operator_decisions import OperatorDecisions
 from phusong.collector.topics import decisions_topic
 
 # However much a client says it can hold.
@@ -44,7 +44,7 @@ class InFlight:
 
 
 class DecisionFeed:
-    """Sends what comes after a position, in order."""
+    """Sends what comes after a position, in order, and again what is due again."""
 
     def __init__(
         self,
@@ -56,11 +56,11 @@ class DecisionFeed:
         packet_max_bytes: int | None,
         write: Callable[[bytes], None],
         in_flight: InFlight,
+        wake: Callable[[], None],
     ) -> None:
-        """`pump` starts it; the board calls `pump` when there is more."""
+        """`pump` starts it; the board calls `wake` when there is more."""
         self.is_paused = False
-        self._board = board
-        self._position = after_position
+        self.reader = board.read(after_position, wake)
         self._qos = qos
         self._in_flight_max = min(in_flight_max, OUTBOUND_IN_FLIGHT_MAX)
         self._packet_max_bytes = packet_max_bytes
@@ -71,13 +71,13 @@ class DecisionFeed:
     def pump(self) -> None:
         """Send what may be sent. Raises DecisionsForgotten, DecisionTooLarge."""
         while not self.is_paused and len(self._in_flight) < self._in_flight_max:
-            payloads = self._board.after(self._position, 1)
-            if not payloads:
+            payload = self.reader.show()
+            if payload is None:
                 return
             packet_id = self._in_flight.add() if self._qos == QoS.AT_LEAST_ONCE else None
-            packet = PublishPacket(self._topic, payloads[0], qos=self._qos, packet_id=packet_id)
+            packet = PublishPacket(self._topic, payload, qos=self._qos, packet_id=packet_id)
             encoded = packet.write()
             if self._packet_max_bytes is not None and len(encoded) > self._packet_max_bytes:
                 raise DecisionTooLarge(f"a decision takes {len(encoded)} bytes")
-            self._position += 1
             self._write(encoded)
+            self.reader.take()

@@ -108,7 +108,7 @@ class Subscriber:
     def close(self) -> None:
         """End the subscription."""
         if self._feed is not None:
-            self._board.leave(self._operator, self._pump)
+            self._board.leave(self._operator, self._feed.reader)
             self._feed = None
 
     def _start(self, operator: str, qos: QoS, properties: list[tuple[str, str]]) -> None:
@@ -127,8 +127,8 @@ class Subscriber:
             packet_max_bytes=self._connect.max_packet_size,
             write=self._write,
             in_flight=self._in_flight,
+            wake=self._pump,
         )
-        board.listeners.add(self._pump)
         self._pump()
 
     def _pump(self) -> None:

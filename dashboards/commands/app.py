@@ -17,7 +17,7 @@ COMMANDS = {
     "registry": (
         "registry",
         "app",
-        "Add lists: sites, sims, sources, platforms, programme, policy.",
+        "Add lists: sites, sims, sources, platforms, programme, policy, operators.",
     ),
     "source": ("source", "app", "Make credentials for sources: token, certificate."),
     "coverage": (
@@ -41,6 +41,11 @@ COMMANDS = {
         "Say of each obligation its target, its deadline and what is proven: status.",
     ),
     "quota": ("quota", "app", "Say for each SIM what of its free volume a day took."),
+    "decisions": (
+        "decisions",
+        "decisions",
+        "Say what enforcement points were told, and whether it was sent, acknowledged, verified.",
+    ),
     "journal": (
         "journal",
         "app",

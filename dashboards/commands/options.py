@@ -12,6 +12,7 @@ from phusong.dashboards.commands.exits import USAGE, fail
 
 ICT = timezone(timedelta(hours=7), "ICT")  # Vietnam has no daylight saving
 DAY = timedelta(days=1)
+DAY_MS = round(DAY.total_seconds()) * 1000
 
 
 class Format(StrEnum):
@@ -63,6 +64,12 @@ def time_ms(text: str, option: str) -> int:
     if len(text) == len("2021-12-31"):
         moment += DAY - timedelta(milliseconds=1)
     return round(moment.timestamp() * 1000)
+
+
+def start_ms(text: str, option: str) -> int:
+    """Return the first millisecond that a date or time names; a time without zone is Vietnam's."""
+    last_ms = time_ms(text, option)
+    return last_ms - DAY_MS + 1 if len(text) == len("2021-12-31") else last_ms
 
 
 def iso_text(moment_ms: int | None) -> str | None:

@@ -27,6 +27,7 @@ from phusong.verifier.programme.reading import read_programme
 from phusong.verifier.registry.csv_places import place_errors
 from phusong.verifier.registry.entries import REGISTRIES, read_registries
 from phusong.verifier.registry.handovers_file import read_handovers
+from phusong.verifier.registry.operators import read_operators
 from phusong.verifier.registry.platforms import read_platforms
 from phusong.verifier.registry.sims_file import read_sims
 from phusong.verifier.registry.sites import ALIASES, read_sites
@@ -50,6 +51,7 @@ class Registry(StrEnum):
     PROGRAMME = "programme"
     POLICY = "policy"
     DISPUTES = "disputes"
+    OPERATORS = "operators"
 
 
 READERS: dict[Registry, Callable[[bytes], object]] = {
@@ -61,6 +63,7 @@ READERS: dict[Registry, Callable[[bytes], object]] = {
     Registry.PROGRAMME: read_programme,
     Registry.POLICY: read_policy,
     Registry.DISPUTES: read_limits,
+    Registry.OPERATORS: read_operators,
 }
 TOML_FILES = {Registry.PROGRAMME, Registry.POLICY, Registry.DISPUTES}
 

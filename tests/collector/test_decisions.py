@@ -36,7 +36,7 @@ async def test_the_same_key_is_published_once(tmp_path):
 async def test_a_decision_is_in_the_journal_before_anyone_hears_of_it(tmp_path):
     heard = []
     async with open_intake(tmp_path) as opened:
-        opened.board.of("viettel").listeners.add(lambda: heard.append(opened.writer.sequence))
+        opened.board.of("viettel").read(0, lambda: heard.append(opened.writer.sequence))
         await opened.board.publish([decision("a")])
 
     assert heard == [1]
@@ -77,7 +77,7 @@ async def test_names_that_readers_ask_for_are_forgotten_with_the_last_reader(tmp
 async def test_an_operator_with_decisions_is_kept_when_its_last_reader_goes(tmp_path):
     async with open_intake(tmp_path) as opened:
         await opened.board.publish([decision("a")])
-        opened.board.of("viettel").listeners.add(print)
-        opened.board.leave("viettel", print)
+        reader = opened.board.of("viettel").read(0, print)
+        opened.board.leave("viettel", reader)
 
         assert positions(opened.board, "viettel") == [(1, "a")]

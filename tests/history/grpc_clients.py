@@ -115,7 +115,7 @@ async def watch_grpc(operator: str, record: Record, port: int) -> None:
     seen = record.decisions.setdefault(f"{operator} over gRPC", [])
     async with channel_to(port) as channel:
         while True:
-            after = seen[-1].position if seen else 0
+            after = max((decision.position for decision in seen), default=0)
             request = WatchRequest(operator=operator, after_position=after)
             try:
                 async for decision in EnforcementStub(channel).Watch(request):

@@ -185,7 +185,7 @@ async def watch_mqtt(operator: str, record: Record, port: int) -> None:
                 logger=LOGGER,
             ) as client:
                 properties = Properties(PacketTypes.SUBSCRIBE)
-                after = seen[-1].position if seen else 0
+                after = max((decision.position for decision in seen), default=0)
                 properties.UserProperty = ("after_position", str(after))
                 topic = f"phusong/v1/{operator}/decisions"
                 await client.subscribe(topic, options=options, properties=properties)

@@ -16,6 +16,16 @@ from phusong.verifier.quota.settings import THRESHOLDS_PERCENT
 UNIX_DAY = dt.date(1970, 1, 1)
 KEY_PARTS = 4
 KEY_BITS = 64
+# Of a day, a key of 64 bits, the longest action and a number of 24 bits.
+KEY_LENGTH_MAX = 64
+
+# What leaks between two readings is the rate times their distance (DOMAIN §3, Leakage). So readings should come as often as a
+# SIM at full speed could use up what is left: 100 Mbit/s is what a pupil's phone may get on a good day.
+RATE_MAX_BYTES_PER_S = 12_500_000
+# No core network reports more often, and a million SIMs that did would make 100,000 readings a second.
+REPORT_INTERVAL_MIN_MS = 10_000
+REPORT_INTERVAL_MAX_MS = 600_000
+MS_PER_S = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,7 @@ class DecisionRecord:
     quota_bytes: int
     crossed_time_ms: int
     decision_key: str
+    throttle_bits_per_s: int = 0
 
 
 def day_text(ict_day: int) -> str:
@@ -47,11 +58,25 @@ def decision_key(ict_day: int, subscriber_key: int, action: int, number: int) ->
 
 
 def parse_decision_key(key: str) -> tuple[int, int, int, int]:
-    """Return day, subscriber key, action and number of a decision key."""
-    parts = key.split("/")
-    assert len(parts) == KEY_PARTS, f"{key!r} is not a decision key of ours"
-    day = (dt.date.fromisoformat(parts[0]) - UNIX_DAY).days
-    return day, int(parts[1]), Action.Value(parts[2]), int(parts[3])
+    """Return day, subscriber key, action and number of a decision key of ours."""
+    found = read_decision_key(key)
+    assert found is not None, f"{key!r} is not a decision key of ours"
+    return found
+
+
+def read_decision_key(text: str) -> tuple[int, int, int, int] | None:
+    """Return day, subscriber key, action and number of what somebody says is a decision key, None where it is none."""
+    parts = text.split("/")
+    if len(text) > KEY_LENGTH_MAX or len(parts) != KEY_PARTS:
+        return None
+    try:
+        day = (dt.date.fromisoformat(parts[0]) - UNIX_DAY).days
+        found = (day, int(parts[1]), Action.Value(parts[2]), int(parts[3]))
+    except ValueError:
+        return None
+    is_possible = day >= 0 and 0 <= found[1] < 2**KEY_BITS and 0 <= found[3] <= ORDINAL_MASK
+    # There is one way to write a key.
+    return found if is_possible and decision_key(*found) == text else None
 
 
 def implied_steps(marks: int) -> list[tuple[int, int, int]]:
@@ -81,7 +106,7 @@ def mark_step(marks: int, action: int, number: int) -> int:
     """Return the marks of a SIM's day after a decision; the same decision twice is one."""
     if action == Action.ACTION_NOTIFY:
         return marks | 1 << NOTIFIED_SHIFT + THRESHOLDS_PERCENT.index(number)
-    shift = CUT_SHIFT if action == Action.ACTION_CUT else RESTORE_SHIFT
+    shift = RESTORE_SHIFT if action == Action.ACTION_RESTORE else CUT_SHIFT  # a throttle is a cut
     count = max(marks >> shift & ORDINAL_MASK, number)
     return marks & ~(ORDINAL_MASK << shift) | count << shift
 
@@ -99,8 +124,24 @@ def has_decided_all(noted: int, taken: int) -> bool:
     return join_marks(noted, taken) == noted
 
 
-def decision_message(record: DecisionRecord, decided_time_ms: int) -> Decision:
-    """Return a decision as it is journalled and sent; its position is given by the collector."""
+def report_interval_ms(left_bytes: int) -> int:
+    """Return how soon the next reading of a SIM should be taken, that has so many bytes left of its day."""
+    whole_ms = max(left_bytes, 0) * MS_PER_S // RATE_MAX_BYTES_PER_S
+    return min(max(whole_ms, REPORT_INTERVAL_MIN_MS), REPORT_INTERVAL_MAX_MS)
+
+
+def leak_bound_bytes(interval_ms: int) -> int:
+    """Return the most that a SIM can use between two readings so far apart: what fail-open costs, and never more."""
+    return interval_ms * RATE_MAX_BYTES_PER_S // MS_PER_S
+
+
+def decision_message(
+    record: DecisionRecord, decided_time_ms: int, arrived_time_ms: int = 0
+) -> Decision:
+    """Return a decision as it is journalled and sent; its position is given by the collector.
+
+    arrived_time_ms: of the reading that led to it, 0 where that is not known any more.
+    """
     return Decision(
         operator=record.operator,
         decision_key=record.decision_key,
@@ -112,4 +153,7 @@ def decision_message(record: DecisionRecord, decided_time_ms: int) -> Decision:
         quota_bytes=record.quota_bytes,
         crossed_time_ms=record.crossed_time_ms,
         decided_time_ms=decided_time_ms,
+        throttle_bits_per_s=record.throttle_bits_per_s,
+        arrived_time_ms=arrived_time_ms,
+        report_interval_ms=report_interval_ms(record.quota_bytes - record.used_bytes),
     )

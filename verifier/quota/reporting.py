@@ -64,6 +64,19 @@ def report_day(
     return QuotaDay(day_text(ict_day), settings.quota_bytes, rows, totals)
 
 
+def used_bytes(
+    meter: Meter, subscriber_key: Int64Column, ict_day: Int64Column
+) -> tuple[Int64Column, Int64Column]:
+    """Return the metered bytes of SIMs on days, one each: those that are sure, and those a midnight split attributed."""
+    found = [
+        meter.days_of_sim(key, day, day)
+        for key, day in zip(subscriber_key.tolist(), ict_day.tolist(), strict=True)
+    ]
+    sure = [int(day.determinate_bytes.sum()) for day in found]
+    split = [int(day.indeterminate_bytes.sum()) for day in found]
+    return np.array(sure, np.int64), np.array(split, np.int64)
+
+
 def shown_sims(meter: Meter, ict_day: int) -> SimDays:
     """Return the SIMs heard of on a day, or whose bytes a split brought there."""
     days = meter.sims_of_day(ict_day)

@@ -23,8 +23,9 @@ from phusong.verifier.quota.decisions import (
 )
 from phusong.verifier.quota.figures import QuotaFigures, quota_figures
 from phusong.verifier.quota.report import QuotaDay
-from phusong.verifier.quota.reporting import account_days, report_day
+from phusong.verifier.quota.reporting import account_days, report_day, used_bytes
 from phusong.verifier.quota.settings import THRESHOLDS_PERCENT, QuotaSettings
+from phusong.verifier.registry.operators import OperatorRegister
 from phusong.verifier.registry.sims import SimRegister
 
 Change = tuple[int, int]  # level reached, time of the reading
@@ -52,6 +53,7 @@ class QuotaState:
         operators: the texts behind the `operator` numbers of `add`, for decisions about unregistered SIMs.
         """
         self.sims = sims
+        self.after_quota = OperatorRegister()  # what each operator does at 100 percent
         self.settings = settings or QuotaSettings()
         self.operators = operators
         self.meter = Meter(np.array(self.settings.threshold_bytes, np.int64))
@@ -104,6 +106,12 @@ class QuotaState:
     def take_revisions(self) -> Int64Column:
         """Return and forget what changed on watched days, as `Meter.take_revisions`."""
         return self.meter.take_revisions()
+
+    def used_bytes(
+        self, subscriber_key: Int64Column, ict_day: Int64Column
+    ) -> tuple[Int64Column, Int64Column]:
+        """Return what each SIM's day counts towards its quota, and what a midnight split attributed besides."""
+        return used_bytes(self.meter, subscriber_key, ict_day)
 
     def take_decisions(self, first_day: int | None = None) -> list[DecisionRecord]:
         """Return what the state implies and nobody decided or took before, in the order of the readings.
@@ -193,8 +201,12 @@ class QuotaState:
         # The change may have been forgotten while its day was past deciding; the cut's time is kept with the day.
         is_known = action == Action.ACTION_NOTIFY and reached
         crossed_ms = reached[0] if is_known else int(day.crossed_time_ms[0])
+        operator = self._operator_of(key, int(day.operator[0]))
+        rate_bits_per_s = 0
+        if action == Action.ACTION_CUT:
+            action, rate_bits_per_s = self.after_quota.after_quota(operator)
         return DecisionRecord(
-            operator=self._operator_of(key, int(day.operator[0])),
+            operator=operator,
             subscriber_key=key % 2**KEY_BITS,
             action=action,
             threshold_percent=percent,
@@ -204,6 +216,7 @@ class QuotaState:
             # A restore leaves no crossing; its time is that of the reading that corrected.
             crossed_time_ms=changes[-1][1] if crossed_ms == NONE else crossed_ms,
             decision_key=decision_key(ict_day, key % 2**KEY_BITS, action, number),
+            throttle_bits_per_s=rate_bits_per_s,
         )
 
     def _operator_of(self, key: int, number: int) -> str:

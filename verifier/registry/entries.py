@@ -10,6 +10,7 @@ from phusong.verifier.journal import JournalReader, Position, StoredFrame
 
 REGISTRIES = (
     *("sites", "sims", "handovers", "sources", "platforms", "programme", "policy", "disputes"),
+    "operators",
 )
 # Not lists that replace each other: every entry stands. Kept beside them, because they too must be known before rows are judged.
 STREAMS: dict[int, str] = {

@@ -18,6 +18,7 @@ from phusong.verifier.journal import StoredFrame
 from phusong.verifier.registry.entitlement import Reading
 from phusong.verifier.registry.entries import STREAMS, RegistryHistory, Version
 from phusong.verifier.registry.handovers import Handovers, joined_handovers, with_handovers
+from phusong.verifier.registry.operators import OperatorRegister, read_operators
 from phusong.verifier.registry.sims import SimRegister
 from phusong.verifier.registry.sites import SiteRegister, read_sites
 from phusong.verifier.rulings.entries import note_ruling
@@ -25,7 +26,16 @@ from phusong.verifier.rulings.entries import note_ruling
 if TYPE_CHECKING:
     from phusong.verifier.programme.versions import ProgrammeInForce
 
-Register = TypeVar("Register", SiteRegister, Policy, SimRegister, SourceRegister, Handovers, Limits)
+Register = TypeVar(
+    "Register",
+    SiteRegister,
+    Policy,
+    SimRegister,
+    SourceRegister,
+    Handovers,
+    Limits,
+    OperatorRegister,
+)
 
 
 @dataclass(slots=True)
@@ -44,6 +54,7 @@ class KnownRegistries:
     sims: SimRegister | None = field(init=False)  # with what records of handovers say
     handovers: Handovers | None = field(init=False)
     rulings: Rulings = field(init=False, default_factory=Rulings)  # those known at the time
+    operators: OperatorRegister = field(init=False)
     _ruling_count: int = field(init=False, default=0)
     # Every register of sources and the frame it came in, in order.
     _sources: list[tuple[int, SourceRegister]] = field(init=False, default_factory=list)
@@ -52,6 +63,7 @@ class KnownRegistries:
         """Read the versions in force."""
         self._read_sites()
         self._read_sims()
+        self._read_operators()
         self._read_sources()
         self._read_rulings()
 
@@ -69,6 +81,8 @@ class KnownRegistries:
         registry = self.history.note(frame, envelope, payload, kind)
         if registry in {"sims", "handovers", "programme"}:
             self._read_sims()
+        elif registry == "operators":
+            self._read_operators()
         elif registry == "sources":
             self._read_sources()
         elif registry in {"sites", "policy"}:
@@ -160,6 +174,10 @@ class KnownRegistries:
         if not self.history.all_known("programme", self.known_at_ms):
             return True
         return self.programme(date.max).programme.programme.entitlement is Reading.LONGER
+
+    def _read_operators(self) -> None:
+        version = self.version("operators")
+        self.operators = _sound(read_operators(version.content)) if version else OperatorRegister()
 
     def _read_sources(self) -> None:
         for version in self.history.versions.get("sources", [])[len(self._sources) :]:

@@ -24,23 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cphusong/v1/enforcement.proto\x12\nphusong.v1\"8\n\x0cWatchRequest\x12\x10\n\x08operator\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_position\x18\x02 \x01(\x03\"\x83\x02\n\x08\x44\x65\x63ision\x12\x10\n\x08operator\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x14\n\x0c\x64\x65\x63ision_key\x18\x03 \x01(\t\x12\x16\n\x0esubscriber_key\x18\x04 \x01(\x06\x12\"\n\x06\x61\x63tion\x18\x05 \x01(\x0e\x32\x12.phusong.v1.Action\x12\x19\n\x11threshold_percent\x18\x06 \x01(\r\x12\x0b\n\x03\x64\x61y\x18\x07 \x01(\t\x12\x12\n\nused_bytes\x18\x08 \x01(\x03\x12\x13\n\x0bquota_bytes\x18\t \x01(\x03\x12\x17\n\x0f\x63rossed_time_ms\x18\n \x01(\x03\x12\x17\n\x0f\x64\x65\x63ided_time_ms\x18\x0b \x01(\x03\"=\n\x12\x41\x63knowledgeRequest\x12\x10\n\x08operator\x18\x01 \x01(\t\x12\x15\n\rdecision_keys\x18\x02 \x03(\t\"1\n\x13\x41\x63knowledgeResponse\x12\x1a\n\x12\x61\x63knowledged_count\x18\x01 \x01(\x03*W\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x11\n\rACTION_NOTIFY\x10\x01\x12\x0e\n\nACTION_CUT\x10\x02\x12\x12\n\x0e\x41\x43TION_RESTORE\x10\x03\x32\x98\x01\n\x0b\x45nforcement\x12\x39\n\x05Watch\x12\x18.phusong.v1.WatchRequest\x1a\x14.phusong.v1.Decision0\x01\x12N\n\x0b\x41\x63knowledge\x12\x1e.phusong.v1.AcknowledgeRequest\x1a\x1f.phusong.v1.AcknowledgeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cphusong/v1/enforcement.proto\x12\nphusong.v1\"8\n\x0cWatchRequest\x12\x10\n\x08operator\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_position\x18\x02 \x01(\x03\"\xd5\x02\n\x08\x44\x65\x63ision\x12\x10\n\x08operator\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x14\n\x0c\x64\x65\x63ision_key\x18\x03 \x01(\t\x12\x16\n\x0esubscriber_key\x18\x04 \x01(\x06\x12\"\n\x06\x61\x63tion\x18\x05 \x01(\x0e\x32\x12.phusong.v1.Action\x12\x19\n\x11threshold_percent\x18\x06 \x01(\r\x12\x0b\n\x03\x64\x61y\x18\x07 \x01(\t\x12\x12\n\nused_bytes\x18\x08 \x01(\x03\x12\x13\n\x0bquota_bytes\x18\t \x01(\x03\x12\x17\n\x0f\x63rossed_time_ms\x18\n \x01(\x03\x12\x17\n\x0f\x64\x65\x63ided_time_ms\x18\x0b \x01(\x03\x12\x1b\n\x13throttle_bits_per_s\x18\x0c \x01(\x03\x12\x17\n\x0f\x61rrived_time_ms\x18\r \x01(\x03\x12\x1a\n\x12report_interval_ms\x18\x0e \x01(\x03\"[\n\rDecisionsSent\x12\x10\n\x08operator\x18\x01 \x01(\t\x12\x14\n\x0csent_time_ms\x18\x02 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x11\n\tpositions\x18\x04 \x03(\x03\"=\n\x12\x41\x63knowledgeRequest\x12\x10\n\x08operator\x18\x01 \x01(\t\x12\x15\n\rdecision_keys\x18\x02 \x03(\t\"1\n\x13\x41\x63knowledgeResponse\x12\x1a\n\x12\x61\x63knowledged_count\x18\x01 \x01(\x03*l\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x11\n\rACTION_NOTIFY\x10\x01\x12\x0e\n\nACTION_CUT\x10\x02\x12\x12\n\x0e\x41\x43TION_RESTORE\x10\x03\x12\x13\n\x0f\x41\x43TION_THROTTLE\x10\x04\x32\x98\x01\n\x0b\x45nforcement\x12\x39\n\x05Watch\x12\x18.phusong.v1.WatchRequest\x1a\x14.phusong.v1.Decision0\x01\x12N\n\x0b\x41\x63knowledge\x12\x1e.phusong.v1.AcknowledgeRequest\x1a\x1f.phusong.v1.AcknowledgeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'phusong.v1.enforcement_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACTION']._serialized_start=478
-  _globals['_ACTION']._serialized_end=565
+  _globals['_ACTION']._serialized_start=653
+  _globals['_ACTION']._serialized_end=761
   _globals['_WATCHREQUEST']._serialized_start=44
   _globals['_WATCHREQUEST']._serialized_end=100
   _globals['_DECISION']._serialized_start=103
-  _globals['_DECISION']._serialized_end=362
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=364
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=425
-  _globals['_ACKNOWLEDGERESPONSE']._serialized_start=427
-  _globals['_ACKNOWLEDGERESPONSE']._serialized_end=476
-  _globals['_ENFORCEMENT']._serialized_start=568
-  _globals['_ENFORCEMENT']._serialized_end=720
+  _globals['_DECISION']._serialized_end=444
+  _globals['_DECISIONSSENT']._serialized_start=446
+  _globals['_DECISIONSSENT']._serialized_end=537
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=539
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=600
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_start=602
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_end=651
+  _globals['_ENFORCEMENT']._serialized_start=764
+  _globals['_ENFORCEMENT']._serialized_end=916
 # @@protoc_insertion_point(module_scope)

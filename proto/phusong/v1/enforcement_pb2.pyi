@@ -13,10 +13,12 @@ class Action(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ACTION_NOTIFY: _ClassVar[Action]
     ACTION_CUT: _ClassVar[Action]
     ACTION_RESTORE: _ClassVar[Action]
+    ACTION_THROTTLE: _ClassVar[Action]
 ACTION_UNSPECIFIED: Action
 ACTION_NOTIFY: Action
 ACTION_CUT: Action
 ACTION_RESTORE: Action
+ACTION_THROTTLE: Action
 
 class WatchRequest(_message.Message):
     __slots__ = ("operator", "after_position")
@@ -27,7 +29,7 @@ class WatchRequest(_message.Message):
     def __init__(self, operator: _Optional[str] = ..., after_position: _Optional[int] = ...) -> None: ...
 
 class Decision(_message.Message):
-    __slots__ = ("operator", "position", "decision_key", "subscriber_key", "action", "threshold_percent", "day", "used_bytes", "quota_bytes", "crossed_time_ms", "decided_time_ms")
+    __slots__ = ("operator", "position", "decision_key", "subscriber_key", "action", "threshold_percent", "day", "used_bytes", "quota_bytes", "crossed_time_ms", "decided_time_ms", "throttle_bits_per_s", "arrived_time_ms", "report_interval_ms")
     OPERATOR_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
     DECISION_KEY_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +41,9 @@ class Decision(_message.Message):
     QUOTA_BYTES_FIELD_NUMBER: _ClassVar[int]
     CROSSED_TIME_MS_FIELD_NUMBER: _ClassVar[int]
     DECIDED_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    THROTTLE_BITS_PER_S_FIELD_NUMBER: _ClassVar[int]
+    ARRIVED_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    REPORT_INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
     operator: str
     position: int
     decision_key: str
@@ -50,7 +55,22 @@ class Decision(_message.Message):
     quota_bytes: int
     crossed_time_ms: int
     decided_time_ms: int
-    def __init__(self, operator: _Optional[str] = ..., position: _Optional[int] = ..., decision_key: _Optional[str] = ..., subscriber_key: _Optional[int] = ..., action: _Optional[_Union[Action, str]] = ..., threshold_percent: _Optional[int] = ..., day: _Optional[str] = ..., used_bytes: _Optional[int] = ..., quota_bytes: _Optional[int] = ..., crossed_time_ms: _Optional[int] = ..., decided_time_ms: _Optional[int] = ...) -> None: ...
+    throttle_bits_per_s: int
+    arrived_time_ms: int
+    report_interval_ms: int
+    def __init__(self, operator: _Optional[str] = ..., position: _Optional[int] = ..., decision_key: _Optional[str] = ..., subscriber_key: _Optional[int] = ..., action: _Optional[_Union[Action, str]] = ..., threshold_percent: _Optional[int] = ..., day: _Optional[str] = ..., used_bytes: _Optional[int] = ..., quota_bytes: _Optional[int] = ..., crossed_time_ms: _Optional[int] = ..., decided_time_ms: _Optional[int] = ..., throttle_bits_per_s: _Optional[int] = ..., arrived_time_ms: _Optional[int] = ..., report_interval_ms: _Optional[int] = ...) -> None: ...
+
+class DecisionsSent(_message.Message):
+    __slots__ = ("operator", "sent_time_ms", "attempt", "positions")
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    SENT_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    operator: str
+    sent_time_ms: int
+    attempt: int
+    positions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, operator: _Optional[str] = ..., sent_time_ms: _Optional[int] = ..., attempt: _Optional[int] = ..., positions: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class AcknowledgeRequest(_message.Message):
     __slots__ = ("operator", "decision_keys")

@@ -30,6 +30,8 @@ class PayloadKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAYLOAD_KIND_OVERSIZED: _ClassVar[PayloadKind]
     PAYLOAD_KIND_DISPUTE: _ClassVar[PayloadKind]
     PAYLOAD_KIND_RULING: _ClassVar[PayloadKind]
+    PAYLOAD_KIND_DECISIONS_SENT: _ClassVar[PayloadKind]
+    PAYLOAD_KIND_RESERVATION: _ClassVar[PayloadKind]
 
 class DisputeAct(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -68,6 +70,8 @@ PAYLOAD_KIND_ACKNOWLEDGEMENT: PayloadKind
 PAYLOAD_KIND_OVERSIZED: PayloadKind
 PAYLOAD_KIND_DISPUTE: PayloadKind
 PAYLOAD_KIND_RULING: PayloadKind
+PAYLOAD_KIND_DECISIONS_SENT: PayloadKind
+PAYLOAD_KIND_RESERVATION: PayloadKind
 DISPUTE_ACT_UNSPECIFIED: DisputeAct
 DISPUTE_ACT_FILE: DisputeAct
 DISPUTE_ACT_REBUT: DisputeAct

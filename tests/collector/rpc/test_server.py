@@ -11,8 +11,8 @@ from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-import phusong.collector.decisions as decisions_module
 import phusong.collector.intake as intake_module
+import phusong.collector.operator_decisions as decisions_module
 import phusong.collector.rpc.server as server_module
 from phusong.collector.doors import DoorOptions, Doors
 from phusong.v1.enforcement_pb2 import AcknowledgeRequest, WatchRequest
@@ -195,7 +195,7 @@ async def test_one_connection_may_have_so_many_calls_under_way_and_the_client_ho
     watch = EnforcementStub(channel).Watch
     calls = [watch(WatchRequest(operator="viettel")) for _ in range(server_module.CALL_COUNT_MAX)]
     waiting = [asyncio.ensure_future(call.read()) for call in calls]
-    while len(doors.board.of("viettel").listeners) < server_module.CALL_COUNT_MAX:  # noqa: ASYNC110 - there is no event for it
+    while len(doors.board.of("viettel").readers) < server_module.CALL_COUNT_MAX:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0.01)
 
     one_more = asyncio.ensure_future(IngestStub(channel).Export(batch(1)))
