@@ -229,7 +229,8 @@ def test_a_decision_in_the_journal_is_not_taken_again(tmp_path: Path) -> None:
     assert taken[0].operator == "viettel"
     route = Route("viettel", "", "", Transport.SERVICE, PayloadKind.DECISION)
     decided = [
-        (route, Decision(decision_key=record.decision_key).SerializeToString()) for record in taken
+        (route, Decision(position=n, decision_key=record.decision_key).SerializeToString())
+        for n, record in enumerate(taken, start=1)
     ]
     journal(tmp_path, (TIME_MS, decided))
 

@@ -1,6 +1,5 @@
 """What became of decisions: sent, acknowledged, proven by later readings. Derived from the journal, frame by frame."""
 
-import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +11,7 @@ from phusong.kernels.days import DAY_MS, ICT_OFFSET_MS
 from phusong.kernels.identity import EMPTY, KeyTable
 from phusong.v1.enforcement_pb2 import Action, Decision, DecisionsSent
 from phusong.verifier.names import Names
-from phusong.verifier.quota.decisions import UNIX_DAY, read_decision_key
+from phusong.verifier.quota.decisions import parse_decision_key, read_decision_key
 from phusong.verifier.quota.enforcement_counts import EnforcementCounts
 from phusong.verifier.quota.enforcement_table import (
     ACTION_SHIFT,
@@ -70,15 +69,15 @@ class EnforcementState:
     def note_decision(self, decision: Decision, received_time_ms: int) -> None:
         """Take in a decision found in the journal."""
         self.time_max_ms = max(self.time_max_ms, received_time_ms)
-        day = (dt.date.fromisoformat(decision.day) - UNIX_DAY).days
+        day, sim, action, _ = parse_decision_key(decision.decision_key)
         if len(self.table.rows) and day > self.table.rows[-1, E_DAY]:
             self._forget_before(day - DAYS_KEPT + 1)
-        row = self.table.add(self._row_of(decision, day))
+        row = self.table.add(self._row_of(decision))
         if row == NONE:
             return
-        self.counts.note_decision(decision)
-        if decision.action in STEERING:
-            steered = (int(self.table.rows[row, E_SIM]), day)
+        self.counts.note_decision(action, decision)
+        if action in STEERING:
+            steered = (signed_key(sim), day)
             before = self._steering.get(steered)
             if before is not None:
                 self.table.rows[before, E_SUPERSEDED] = decision.decided_time_ms
@@ -162,16 +161,15 @@ class EnforcementState:
         self.counts.restore(arrays)
         self._place()
 
-    def _row_of(self, decision: Decision, day: int) -> list[int]:
-        key = read_decision_key(decision.decision_key)
-        assert key is not None, f"{decision.decision_key!r} is not a decision key of ours"
+    def _row_of(self, decision: Decision) -> list[int]:
+        day, sim, action, number = parse_decision_key(decision.decision_key)
         row = [
             self._operators.row_of(decision.operator),
             decision.position,
-            signed_key(decision.subscriber_key),
+            signed_key(sim),
             day,
-            decision.action,
-            key[3],
+            action,
+            number,
             decision.threshold_percent,
             decision.used_bytes,
             decision.quota_bytes,

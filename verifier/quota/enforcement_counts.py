@@ -42,14 +42,14 @@ class EnforcementCounts:
         self.denied_ms = 0  # between the acknowledgements of such a cut and its restore
         self.overshoot_bytes = 0  # used beyond the quota when it was decided to stop
 
-    def note_decision(self, decision: Decision) -> None:
+    def note_decision(self, action: int, decision: Decision) -> None:
         """Count a decision."""
-        self.by_action[decision.action] += 1
+        self.by_action[action] += 1
         crossed, arrived = decision.crossed_time_ms, decision.arrived_time_ms
         if arrived:  # a verifier that starts does not know any more when it was
             self._add(0, np.array([arrived - crossed]))
             self._add(1, np.array([decision.decided_time_ms - arrived]))
-        if decision.action in (Action.ACTION_CUT, Action.ACTION_THROTTLE):
+        if action in (Action.ACTION_CUT, Action.ACTION_THROTTLE):
             self.overshoot_bytes += max(0, decision.used_bytes - decision.quota_bytes)
 
     def note_sent(self, first: Int64Column, again_count: int) -> None:

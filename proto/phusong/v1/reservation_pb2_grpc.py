@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class ReservationsStub:
-    """Missing associated documentation comment in .proto file."""
+    """The door for sources that ask before volume is used.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -42,7 +43,8 @@ class ReservationsStub:
 
 
 class ReservationsServicer:
-    """Missing associated documentation comment in .proto file."""
+    """The door for sources that ask before volume is used.
+    """
 
     def Reserve(self, request, context):
         """Reports what a session used and asks for more, in one step. All sessions of a subscriber share one pool a day.
@@ -69,7 +71,8 @@ def add_ReservationsServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Reservations:
-    """Missing associated documentation comment in .proto file."""
+    """The door for sources that ask before volume is used.
+    """
 
     @staticmethod
     def Reserve(request,
