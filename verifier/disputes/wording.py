@@ -29,12 +29,12 @@ def _of_filing(refused: RefusedStep, limits: Limits) -> str:
     as_of_ms = step.verdict.as_of_ms
     if refused.refusal is Refusal.VERDICT_TO_COME:
         return (
-            f"the verdict is as of {time_text(as_of_ms)}, after {time_text(step.time_ms)}, when the journal took the filing:"
+            f"the verdict is as of {moment_text(as_of_ms)}, after {moment_text(step.time_ms)}, when the journal took the filing:"
             " give --as-of a time that has passed"
         )
     due_ms = end_of_day_after(as_of_ms, limits.filing.limit_days)
     return (
-        f"a verdict as of {time_text(as_of_ms)} could be disputed until {time_text(due_ms)}"
+        f"a verdict as of {moment_text(as_of_ms)} could be disputed until {moment_text(due_ms)}"
         f" ({limits.filing.limit_days} days, {limits.id}): dispute a later one, with --as-of"
     )
 
@@ -44,7 +44,7 @@ def _of_answer(refusal: Refusal, dispute: Dispute) -> str:
         Refusal.REPEATED: f"this is in the journal already, word by word, and counts once: {standing_text(dispute)}",
         Refusal.FILED_ALREADY: f"{dispute.name} of the same filer about this verdict is open: answer there, or withdraw it first",
         Refusal.REBUTTED_LATE: (
-            f"{dispute.name} could be rebutted until {time_text(dispute.rebuttal_due_ms)}. Readings that are imported"
+            f"{dispute.name} could be rebutted until {moment_text(dispute.rebuttal_due_ms)}. Readings that are imported"
             " now count for every later verdict; a verdict that they change can be disputed anew"
         ),
         Refusal.CLOSED: f"{dispute.name} has ended: {standing_text(dispute)}. A later verdict can be disputed anew",
@@ -52,7 +52,7 @@ def _of_answer(refusal: Refusal, dispute: Dispute) -> str:
             f"{dispute.name} was rebutted already. The other side can still concede, the filer withdraw, an auditor decide"
         ),
         Refusal.NOT_REBUTTED: (
-            f"{dispute.name} was not answered yet: the other side has until {time_text(dispute.rebuttal_due_ms)}, and silence"
+            f"{dispute.name} was not answered yet: the other side has until {moment_text(dispute.rebuttal_due_ms)}, and silence"
             " is counted then"
         ),
         Refusal.OWN_DISPUTE: (
@@ -68,7 +68,7 @@ def _of_answer(refusal: Refusal, dispute: Dispute) -> str:
 def standing_text(dispute: Dispute) -> str:
     """Return how a dispute stands, in a sentence."""
     if dispute.state is DisputeState.OPEN:
-        return f"open, an answer is due until {time_text(dispute.rebuttal_due_ms)}"
+        return f"open, an answer is due until {moment_text(dispute.rebuttal_due_ms)}"
     if dispute.state is DisputeState.REBUTTED:
         return "rebutted, open until somebody gives in or an auditor decides"
     assert dispute.ended_ms is not None, "what is not open has ended"
@@ -80,4 +80,10 @@ def standing_text(dispute: Dispute) -> str:
         DisputeState.DISMISSED: "decided",
     }
     side = "the filer" if dispute.in_favour_of is Side.FILER else "the other side"
-    return f"{ends[dispute.state]} on {time_text(dispute.ended_ms)}, for {side}"
+    return f"{ends[dispute.state]} on {moment_text(dispute.ended_ms)}, for {side}"
+
+
+def moment_text(time_ms: int) -> str:
+    """Return a Unix time as people in Vietnam write it."""
+    moment = datetime.fromtimestamp((time_ms + ICT_OFFSET_MS) // 1000, UTC)
+    return f"{moment:%d/%m/%Y %H:%M} (Vietnam)"
