@@ -1,6 +1,8 @@
 """Every sentence about a dispute, in one place: why a step had no effect and what to do instead, who is to move."""
 
-from phusong.verifier.coverage.wording import time_text
+from datetime import UTC, datetime
+
+from phusong.kernels.days import ICT_OFFSET_MS
 from phusong.verifier.disputes.book import DisputeBook, end_of_day_after
 from phusong.verifier.disputes.limits import Limits
 from phusong.verifier.disputes.records import Dispute, DisputeState, Refusal, RefusedStep, Side
