@@ -17,6 +17,8 @@ from phusong.dashboards.boards.panels import (
     series,
 )
 
+# A share of nothing is no number.
+OR_NONE = ">= 0 or vector(0)"
 SLOW = f"instance:phusong_commits_slow:ratio_rate1h{{{HERE}}}"
 
 
@@ -55,10 +57,10 @@ def _now() -> list[Json]:
             "Share of rows and payloads that are kept and not counted, over 30 minutes.",
             "percentunit",
             Query(
-                f"sum(rate(phusong_collector_refused_total{{{HERE}}}[30m]))"
+                f"(sum(rate(phusong_collector_refused_total{{{HERE}}}[30m]))"
                 f" / (sum(rate(phusong_collector_refused_total{{{HERE}}}[30m]))"
                 f" + sum(rate(phusong_collector_accepted_rows_total{{{HERE}}}[30m]))"
-                f" + sum(rate(phusong_collector_duplicate_rows_total{{{HERE}}}[30m])))",
+                f" + sum(rate(phusong_collector_duplicate_rows_total{{{HERE}}}[30m])))) {OR_NONE}",
                 "",
             ),
             runbook="PhusongDataRefused",
@@ -68,7 +70,7 @@ def _now() -> list[Json]:
             "Slow commits",
             "Share of commits of the last hour that took over 0.25 s. Objective: 0.1 % over 30 days.",
             "percentunit",
-            Query(f"max({SLOW})", ""),
+            Query(f"max({SLOW}) {OR_NONE}", ""),
             runbook="PhusongReceiptBudgetBurns",
             lines=[Line(0.001, BETWEEN), Line(0.0144)],
         ),

@@ -55,7 +55,8 @@ def rules(
     Files of the same names are replaced. docs/runbooks.md says what each alert means and what to do.
     """
     _check(runbooks, target)
-    _write(folder, RULE_FILES, runbooks, target)
+    for path in write_rules(folder, runbooks, target):
+        typer.echo(path)
     say(
         f"Next: start prometheus --config.file={folder / 'prometheus.yml'} here, or name {RULE_FILES[0]} under rule_files of"
         " the Prometheus you have\nand scrape Phusong there as the job `phusong`."
@@ -84,13 +85,16 @@ def dashboards(
     """
     _check(runbooks, target)
     _check_address("--prometheus", prometheus)
-    _write(folder, RULE_FILES, runbooks, target)
+    written = write_rules(folder, runbooks, target)
     source = files("phusong.dashboards") / "grafana"
-    for name in BOARD_FILES:
-        _write_file(source / name, folder / name, {f"{RUNBOOKS}#": f"{runbooks}#"})
+    linked = {f"{RUNBOOKS}#": f"{runbooks}#"}
+    written += [_write_file(source / name, folder / name, linked) for name in BOARD_FILES]
     filled = {DASHBOARD_PATH: str(folder.absolute()), PROMETHEUS_URL: prometheus}
     for name in PROVISIONING_FILES:
-        _write_file(source / "provisioning" / name, folder / "provisioning" / name, filled)
+        path = folder / "provisioning" / name
+        written.append(_write_file(source / "provisioning" / name, path, filled))
+    for path in written:
+        typer.echo(path)
     say(
         "Next: copy provisioning/datasource.yml and provisioning/dashboards.yml to /etc/grafana/provisioning/datasources and"
         " …/dashboards as phusong.yml,\nload phusong.rules.yml in Prometheus, and restart Grafana."
@@ -109,16 +113,19 @@ def _check_address(option: str, address: str) -> None:
         fail(f"{option} is an address without spaces, quotes, # or backslash", USAGE)
 
 
-def _write(folder: Path, names: tuple[str, ...], runbooks: str, target: str | None) -> None:
+def write_rules(folder: Path, runbooks: str = RUNBOOKS, target: str | None = None) -> list[Path]:
+    """Write the rules and the configurations for Prometheus; return their files."""
     source = files("phusong.dashboards") / "prometheus"
-    for name in names:
+    written = []
+    for name in RULE_FILES:
         filled = {f"{RUNBOOKS}#": f"{runbooks}#"}
         if target is not None and name in TARGETS:
             filled[TARGETS[name]] = target
-        _write_file(source / name, folder / name, filled)
+        written.append(_write_file(source / name, folder / name, filled))
+    return written
 
 
-def _write_file(source: Traversable, path: Path, filled: dict[str, str]) -> None:
+def _write_file(source: Traversable, path: Path, filled: dict[str, str]) -> Path:
     content = source.read_text(encoding="utf-8")
     for found, put in filled.items():
         content = content.replace(found, put)
@@ -127,4 +134,4 @@ def _write_file(source: Traversable, path: Path, filled: dict[str, str]) -> None
         path.write_text(content, encoding="utf-8")
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}", USAGE)
-    typer.echo(path)
+    return path

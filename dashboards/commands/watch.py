@@ -13,11 +13,12 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from phusong.dashboards.commands.demo import DATA_DEFAULT
 from phusong.dashboards.commands.exits import FAILED, USAGE, fail, say
-from phusong.dashboards.commands.export import rules
-from phusong.dashboards.service import READY_FILE
+from phusong.dashboards.commands.export import write_rules
 
+# As `phusong demo` and the service name them; importing those takes a second.
+DATA_DEFAULT = Path("demo-data")
+READY_FILE = "serve.json"
 PORT = 9090
 # So that a graph has something to show after half a minute.
 SCRAPE_EVERY_S = 5
@@ -59,7 +60,7 @@ def watch(data: Path) -> None:
 
 def configure(folder: Path, target: str) -> None:
     """Write what Prometheus is started with: rules, and a configuration that looks often."""
-    rules(folder, target=target)
+    write_rules(folder, target=target)
     file = folder / "prometheus.yml"
     file.write_text(
         re.sub(r"(_interval): 15s", rf"\1: {SCRAPE_EVERY_S}s", file.read_text("utf-8")), "utf-8"
@@ -147,5 +148,6 @@ def _interrupt(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     watch(Path(sys.argv[1]) if len(sys.argv) > 1 else DATA_DEFAULT)
