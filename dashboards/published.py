@@ -21,7 +21,7 @@ ROW_KEYS = {"sites": ("site_code", "operator", "technology"), "sims": ("sim",)}
 # Another version may well come to the same answer; that is what the comparison is for.
 NOT_COMPARED = {"software"}
 # Fields may be added: a report from before a field was there says nothing of it.
-ADDED_LATER = {"floors", "milestones", "other_claims", "parts", "any_operator"}
+ADDED_LATER = {"floors", "milestones", "other_claims", "parts", "any_operator", "tests"}
 # Of these a report says nothing only where there is nothing to say: else somebody took them out.
 ADDED_EMPTY = {"overlay", "disputes"}
 

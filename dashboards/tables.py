@@ -143,6 +143,8 @@ def explain_one(out: Console, document: dict[str, Any]) -> None:
         if len(row["parts"]) > 1:
             for part in row["parts"]:
                 out.print(Text.assemble(f"  {part['part']}: ", part_text(part)))
+        for found in row["tests"]:
+            out.print(f"  {test_text(found)}")
         out.print(f"  {milestones_text(row['milestones'])}")
         for missing in row["missing"]:
             out.print(f"  ○ còn thiếu · missing: {missing}")
@@ -164,6 +166,32 @@ def part_text(part: dict[str, Any]) -> Text:
     return Text.assemble(
         status_text(part["verdict"]), surveyed, f", {ratio(part['share'])} ({bounds_text(part)})"
     )
+
+
+TEST_NAMES = {
+    "download": "tải xuống · download",
+    "latency": "độ trễ · latency",
+    "access": "truy nhập thành công · access succeeded",
+}
+TEST_UNITS = {"download": "bit/s", "latency": "ms", "access": ""}
+TEST_STANDINGS = {
+    "MET": "đạt yêu cầu · as asked",
+    "NOT_MET": "không đạt · not as asked",
+    "OPEN": "chưa đủ dữ liệu · not enough",
+    "NOT_ASKED": "tham khảo · for information",
+}
+
+
+def test_text(found: dict[str, Any]) -> str:
+    """Return what tests of one measure found."""
+    unit = TEST_UNITS[found["measure"]]
+    text = f"{TEST_NAMES[found['measure']]}: {ratio(found['share'])} ({bounds_text(found)})"
+    if found["bound"] is not None:
+        text += f", {'≥' if found['measure'] == 'download' else '≤'} {found['bound']:,} {unit}"
+    if found["median"] is not None:
+        text += f", trung vị · median {found['median']:,} {unit}"
+    counts = f"{found['sample_count']:,} mẫu · samples, {found['place_count']:,} ô · places"
+    return f"{text}, {counts}: {TEST_STANDINGS[found['standing']]}"
 
 
 def milestones_text(found: dict[str, Any]) -> str:

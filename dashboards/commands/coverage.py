@@ -77,6 +77,7 @@ def coverage_document(
     """Return the report as scripts and auditors read it; documented in docs/reports.md."""
     policy = state.registries.policy
     floors = state.floor_shares(as_of_ms)
+    tests = state.coverage.test_results(as_of_ms, state.operators)
     milestones = state.milestones(as_of_ms, {row.site_code for row in rows})
     return {
         "as_of": iso_text(as_of_ms),
@@ -87,6 +88,7 @@ def coverage_document(
         "sites": [
             asdict(row)
             | {"floors": [asdict(found) for found in floors.get(_row_name(row), ())]}
+            | {"tests": [asdict(found) for found in tests.get(_row_name(row), ())]}
             | {"milestones": asdict(milestones.pop(_row_name(row), NO_MILESTONES))}
             for row in rows
         ],
@@ -122,7 +124,7 @@ CSV_COLUMNS = [
     ),
     *("design_effect", "share", "lower_bound", "upper_bound", "median_level_dbm"),
     *("first_observed", "last_observed", "missing", "overlay", "disputes", "parts"),
-    *("floors", *Milestones.__dataclass_fields__, "any_operator"),
+    *("floors", "tests", *Milestones.__dataclass_fields__, "any_operator"),
 ]
 
 
@@ -136,6 +138,12 @@ def flatten(row: dict[str, Any]) -> dict[str, Any]:
             flat[name] = "; ".join(
                 f"{part['part']} {part['verdict']} ({part['surveyed_count']}/{part['place_count']})"
                 for part in value
+            )
+        elif name == "tests":
+            flat[name] = "; ".join(
+                f"{found['measure']} {found['standing']} {found['share']}"
+                f" ({found['lower_bound']}..{found['upper_bound']}) n={found['sample_count']}"
+                for found in value
             )
         elif name == "milestones":
             flat.update(value)

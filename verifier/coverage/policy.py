@@ -21,6 +21,8 @@ from phusong.verifier.coverage.terms import (
     Minimum,
     Place,
     Service,
+    ServiceFloor,
+    ServiceTerms,
     Share,
     Technology,
     Time,
@@ -34,7 +36,6 @@ TABLES = {
     "time": Time,
     "minimum": Minimum,
     "device": Device,
-    "service": Service,
 }
 # A policy is read by people; 64 KiB is already a book.
 CONTENT_MAX_BYTES = 1 << 16
@@ -50,7 +51,7 @@ class Policy(Header):
     time: Time
     minimum: Minimum
     device: Device
-    service: Service
+    service: Service | None  # None where the level alone is asked
     digest: str
 
     @property
@@ -112,8 +113,30 @@ def _read_terms(document: dict[str, Any], errors: KeyErrors) -> dict[str, Any]:
     )
     for name, record in TABLES.items():
         terms[name] = record(**read_table(name, record, document.get(name), errors))
+    terms["service"] = _read_service(document.get("service"), errors)
     return terms
 
 
+def _read_service(table: object, errors: KeyErrors) -> Service | None:
+    """Return what is asked besides the level; `criterion = "none"` is how files said "nothing" before they could leave it out."""
+    if table is None or (isinstance(table, dict) and table.get("criterion") == "none"):
+        return None
+    floors: list[ServiceFloor] = []
+    terms = table
+    if isinstance(table, dict):
+        terms = {key: value for key, value in table.items() if key != "floors"}
+        found = table.get("floors", [])
+        if not isinstance(found, list):
+            errors.add("service.floors", found, "[[service.floors]] tables")
+            found = []
+        floors = [
+            ServiceFloor(**read_table(f"service.floors[{i}]", ServiceFloor, floor, errors))
+            for i, floor in enumerate(found)
+        ]
+    return Service(
+        ServiceTerms(**read_table("service", ServiceTerms, terms, errors)), tuple(floors)
+    )
+
+
 def _is_table(key: str) -> bool:
-    return key == "technologies" or key in TABLES
+    return key in {"technologies", "service"} or key in TABLES

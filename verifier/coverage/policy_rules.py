@@ -19,6 +19,8 @@ from phusong.kernels.radio import (
     SS_RSRP_MIN_DBM,
 )
 from phusong.kernels.registers import LineError
+from phusong.verifier.coverage.terms import Service
+from phusong.verifier.registry.site_fields import PROVINCE_CODES
 from phusong.verifier.registry.toml_file import Place, TomlFile
 
 POLICY_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
@@ -61,6 +63,11 @@ BOUNDS = {
     "places_permille": Bounds(0, 1000, "permille"),
     "reach_permille": Bounds(0, 1000, "permille"),
     "windows_per_place_max": Bounds(1, 1000, "windows"),
+    "share_permille": Bounds(500, 1000, "permille"),
+    "access_failure_permille_max": Bounds(1, 500, "permille"),
+    "access_samples_min": Bounds(1, 1_000_000, "attempts"),
+    "download_min_bits_per_s": Bounds(0, 10**11, "bit/s, 0 for none"),
+    "latency_max_ms": Bounds(0, 60_000, "ms, 0 for none"),
     "limit_days": Bounds(1, 36_500, "days"),
 }
 
@@ -124,8 +131,26 @@ def check_together(terms: dict[str, Any], errors: KeyErrors) -> None:
                 errors.add(f"technologies[{i}].floor_dbm", level, f"{low} to {high} dBm")
         if technology.rat in [other.rat for other in technologies[:i]]:
             errors.add(f"technologies[{i}].rat", technology.rat, "each technology once")
+    _check_service(terms["service"], {t.rat for t in technologies if t.counts}, errors)
     if not any(technology.counts for technology in technologies):
         errors.add("technologies", "none that counts", "at least one with counts = true")
+
+
+def _check_service(service: Service | None, rats: set[str], errors: KeyErrors) -> None:
+    """Note floors that no reading is compared with, or two for the same."""
+    asked: set[tuple[str, str]] = set()
+    for i, floor in enumerate(service.floors if service else ()):
+        name = f"service.floors[{i}]"
+        if floor.rat not in rats:
+            errors.add(f"{name}.rat", floor.rat, "a technology that counts")
+        if not floor.download_min_bits_per_s and not floor.latency_max_ms:
+            errors.add(name, "nothing asked", "download_min_bits_per_s or latency_max_ms above 0")
+        places = {(floor.rat, code) for code in floor.provinces or ("",)}
+        if places & asked:
+            errors.add(
+                f"{name}.provinces", list(floor.provinces), "each province once for each technology"
+            )
+        asked |= places
 
 
 def _wrong(key: str, value: object) -> str:
@@ -156,6 +181,12 @@ def _is_list_of_int(value: object) -> bool:
     return all(type(level) is int for level in value)
 
 
+def _is_list_of_provinces(value: object) -> bool:
+    if not isinstance(value, list) or len(set(map(str, value))) < len(value):
+        return False
+    return all(isinstance(code, str) and code in PROVINCE_CODES for code in value)
+
+
 def _kept(key: str, value: object) -> object:
     if key == "effective_until" and value == OPEN:
         return None
@@ -170,7 +201,11 @@ WORDS: dict[str, tuple[Callable[[object], bool], str]] = {
         lambda value: value in ("filer", "respondent"),
         '"filer" or "respondent"',
     ),
-    "criterion": (lambda value: value == "none", '"none" (no other criterion can be judged yet)'),
+    "decides": (lambda value: isinstance(value, bool), "true or false"),
+    "provinces": (
+        _is_list_of_provinces,
+        "a list of different province codes of 2021, or [] for all others",
+    ),
     "effective_from": (_is_date, "a date such as 2021-09-21"),
     "effective_until": (
         lambda value: value == OPEN or _is_date(value),

@@ -32,6 +32,39 @@ class Counts:
     days: int
 
 
+class Standing(StrEnum):
+    """How tests of the service compare with what is asked."""
+
+    NOT_ASKED = "NOT_ASKED"
+    OPEN = "OPEN"  # not enough to say
+    MET = "MET"
+    NOT_MET = "NOT_MET"
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """What tests of one measure found, of the part of a site that is weakest in it.
+
+    `measure` is download (bit/s), latency (ms) or access; `bound` and `median` are in its unit, None for access. Share and
+    bounds are of places (for access: of attempts, each place weighing the same) at which what is asked is met; where
+    nothing is asked, at which anything came through.
+    """
+
+    __test__ = False  # pytest looks for classes of this name
+
+    measure: str
+    standing: Standing
+    bound: int | None
+    sample_count: int
+    place_count: int
+    device_count: int
+    median: int | None
+    share: float
+    lower_bound: float
+    upper_bound: float
+    missing: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class DisputeMark:
     """A dispute about a row, by name, and where it stands; `answer_due` is an ISO 8601 time while an answer is awaited."""

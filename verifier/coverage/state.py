@@ -5,6 +5,7 @@ and change nothing either.
 """
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,15 +26,17 @@ from phusong.kernels.radio import (
 from phusong.kernels.reject import TAKEN, Reject
 from phusong.kernels.tally import Tally
 from phusong.verifier.coverage.cells import CellState
-from phusong.verifier.coverage.figures import Evidence, Ground, bins_in_time
+from phusong.verifier.coverage.figures import Evidence, Ground, RowKey, bins_in_time
 from phusong.verifier.coverage.floors import FloorShare, floor_shares
 from phusong.verifier.coverage.footprint import footprints_of
 from phusong.verifier.coverage.milestones import Milestones, site_milestones
 from phusong.verifier.coverage.networks import OPERATOR_UNKNOWN, Networks, operator_names
 from phusong.verifier.coverage.policy import Policy
-from phusong.verifier.coverage.records import SiteVerdict, Verdict
+from phusong.verifier.coverage.records import SiteVerdict, TestResult, Verdict
 from phusong.verifier.coverage.report import judge_sites
 from phusong.verifier.coverage.rulings import RELEASABLE, Ruling
+from phusong.verifier.coverage.service import is_served, judge_service, with_service
+from phusong.verifier.coverage.service_samples import ServiceSamples
 from phusong.verifier.coverage.verified import first_verified_days
 from phusong.verifier.names import Names
 from phusong.verifier.registry.sites import SiteRegister
@@ -56,6 +59,7 @@ class CoverageState:
         self.levels = Tally(5)  # part, operator, rat, window, level in whole dBm
         self.aside = Tally(4)  # part, operator, rat, window: taken and not judged
         self.elsewhere_count = 0  # readings that lie in no site
+        self.service = ServiceSamples(self.footprints, policy)
         self._networks = Networks()
         self._floors_dbm = policy.floors_dbm()
         self._is_counted = np.zeros(RAT_LAST + 1, np.bool_)
@@ -78,6 +82,7 @@ class CoverageState:
         """
         operator = self._networks.operators_of(readings, route_operator, operators)
         self._refuse(readings, operator, reason, ruled)
+        self.service.add(readings, time_ms, operator, reason)
         taken = np.flatnonzero(reason == TAKEN)
         located = locate_readings(
             readings.latitude_deg[taken],
@@ -105,6 +110,7 @@ class CoverageState:
         self.levels.merge(other.levels)
         self.aside.merge(other.aside)
         self.elsewhere_count += other.elsewhere_count
+        self.service.merge(other.service)
 
     def export(self) -> dict[str, NDArray[Any]]:
         """Return everything counted, in an order that does not depend on how it came in."""
@@ -112,6 +118,7 @@ class CoverageState:
         arrays: dict[str, NDArray[Any]] = {**keys._asdict(), **counts._asdict()}
         arrays["level_keys"], arrays["level_count"] = self.levels.export()
         arrays["aside_keys"], arrays["aside_count"] = self.aside.export()
+        arrays |= self.service.export()
         arrays["elsewhere_count"] = np.array([self.elsewhere_count], np.int64)
         return arrays
 
@@ -123,6 +130,7 @@ class CoverageState:
         )
         self.levels.restore(arrays["level_keys"], arrays["level_count"])
         self.aside.restore(arrays["aside_keys"], arrays["aside_count"])
+        self.service.restore(arrays)
         self.elsewhere_count = int(arrays["elsewhere_count"][0])
 
     def verdicts(
@@ -133,9 +141,27 @@ class CoverageState:
         Bins and windows that begin after `as_of_ms` are left out. A state that must not know what came later within
         the window is built from the rows until then.
         """
-        return judge_sites(
+        rows = judge_sites(
             self._ground(operators), self._evidence(), cells or CellState(), as_of_ms
         )
+        if self.policy.service is None or not self.policy.service.terms.decides:
+            return rows
+        tests = self.test_results(as_of_ms, operators)
+        names = ((row.site_code, row.operator, row.technology) for row in rows)
+        return [
+            with_service(row, tests.get(name, ()), self.policy)
+            for row, name in zip(rows, names, strict=True)
+        ]
+
+    def test_results(
+        self, as_of_ms: int, operators: Names
+    ) -> dict[tuple[str, str, str], tuple[TestResult, ...]]:
+        """Return what tests of the service found, by site code, operator and technology, where any were made."""
+        ground = self._ground(operators)
+        return {
+            (self.sites.sites[key.site].code, key.operator, RAT_NAMES[key.rat]): found
+            for key, found in judge_service(ground, self.service, as_of_ms).items()
+        }
 
     def verdict_since(
         self, row: SiteVerdict, span_ms: tuple[int, int], operators: Names
@@ -186,12 +212,27 @@ class CoverageState:
         lost_batches: by hash of the sender. As many surveys as the evidence has days, so it is asked for by reports only.
         """
         is_wanted = np.array([site.code in site_codes for site in self.sites.sites], np.bool_)
-        days = first_verified_days(self._ground(operators), self._evidence(), as_of_ms, is_wanted)
+        ground = self._ground(operators)
+        days = first_verified_days(
+            ground, self._evidence(), as_of_ms, is_wanted, partial(self._serves, ground)
+        )
         verified = {
             (self.sites.sites[key.site].code, key.operator, RAT_NAMES[key.rat]): day
             for key, day in days.items()
         }
         return site_milestones(cells, as_of_ms, verified, lost_batches, site_codes)
+
+    def _serves(self, ground: Ground, keys: Collection[RowKey], as_of_ms: int) -> set[RowKey]:
+        """Return the rows whose tests were as asked by a time; all where tests do not decide."""
+        if self.policy.service is None or not self.policy.service.terms.decides:
+            return set(keys)
+        found = judge_service(ground, self.service, as_of_ms)
+        sites = self.sites.sites
+        return {
+            key
+            for key in keys
+            if is_served(found.get(key, ()), sites[key.site], key.rat, self.policy)
+        }
 
     def _ground(self, operators: Names) -> Ground:
         return Ground(self.sites, self.footprints, self.policy, operator_names(operators))

@@ -83,9 +83,43 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """What is asked besides the level."""
+class ServiceTerms:
+    """What is asked besides the level, and whether the verdict depends on it or only shows it.
 
-    criterion: str
+    Download and latency must be reached at `share_permille` of the places; of attempts to open a data session, on at least
+    `access_samples_min` of them, at most `access_failure_permille_max` may fail. Confidence is that of the policy's share.
+    """
+
+    decides: bool
+    share_permille: int
+    access_failure_permille_max: int
+    access_samples_min: int
     source: str
     verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFloor:
+    """What one technology must reach in some provinces, in all others where none are named; 0 is not asked."""
+
+    rat: str
+    zone: str
+    provinces: tuple[str, ...]
+    download_min_bits_per_s: int
+    latency_max_ms: int
+    source: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The terms and the floors of each technology and zone."""
+
+    terms: ServiceTerms
+    floors: tuple[ServiceFloor, ...]
+
+    def floor(self, rat: str, province_code: str) -> ServiceFloor | None:
+        """Return the floor of a technology in a province, None where nothing is asked."""
+        found = [floor for floor in self.floors if floor.rat == rat]
+        named = [floor for floor in found if province_code in floor.provinces]
+        return next(iter(named or [floor for floor in found if not floor.provinces]), None)

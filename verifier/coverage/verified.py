@@ -5,6 +5,7 @@ those on which the evidence of a row changed, all rows at once, and bounds are l
 """
 
 from collections import defaultdict
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -20,11 +21,15 @@ DAY_BITS = 32  # of a number that holds a row and a day
 
 
 def first_verified_days(
-    ground: Ground, evidence: Evidence, as_of_ms: int, is_wanted: BoolColumn
+    ground: Ground,
+    evidence: Evidence,
+    as_of_ms: int,
+    is_wanted: BoolColumn,
+    served: Callable[[Collection[RowKey], int], set[RowKey]],
 ) -> dict[RowKey, int]:
     """Return, of rows that were ever COVERED, the first Vietnam day (since 1970-01-01) on whose evidence they were.
 
-    is_wanted: by site. Windows divide the day, so the bins of a day are those of all before its end.
+    is_wanted: by site. served: of rows, those whose tests of the service were as asked by a time, too. Windows divide the day, so the bins of a day are those of all before its end.
     """
     keys, counts, policy = evidence.keys, evidence.counts, ground.policy
     site = ground.footprints.site_row[keys.part]
@@ -40,8 +45,12 @@ def first_verified_days(
         until_ms = np.minimum((day + 1) * DAY_MS - ICT_OFFSET_MS - 1, as_of_ms)[row]
         is_chosen = is_candidate & (day[row] >= 0) & (counts.first_time_ms <= until_ms)
         is_chosen &= counts.last_time_ms > until_ms - policy.time.validity_days * DAY_MS
+        covered: defaultdict[int, list[RowKey]] = defaultdict(list)
         for number in _covered_rows(ground, evidence, is_chosen, row):
-            found[row_keys[number]] = int(day[number])
+            covered[int(day[number])].append(row_keys[number])
+        for proven_on, keys_then in covered.items():
+            last_ms = min((proven_on + 1) * DAY_MS - ICT_OFFSET_MS - 1, as_of_ms)
+            found |= dict.fromkeys(served(keys_then, last_ms), proven_on)
     return found
 
 
