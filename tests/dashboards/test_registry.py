@@ -31,6 +31,7 @@ WRONG = {
         LIMITS.replace("limit_days = 60", "limit_days = 0"),
         ":16:14: rebuttal.limit_days: found 0; expected a whole number",
     ),
+    "operators": ("operator,after_quota\nviettel,charge\n", ":2:9: after_quota: 'charge': "),
     "policy": (
         POLICY.replace("devices = 2", "devices = 0"),
         ":63:11: minimum.devices: found 0; expected a whole number, 1 to 1000 devices",

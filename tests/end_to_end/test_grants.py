@@ -206,7 +206,7 @@ def test_a_register_with_an_error_changes_nothing_and_says_where(data: Path) -> 
 
     ran = phusong("registry", "add", "sources", register, "--data", data, status=2)
 
-    assert f"{register}:3: topics:" in ran.err
+    assert f"{register}:3:18: topics:" in ran.err
     assert "expected a filter within phusong/v1/viettel/" in ran.err
     listed = phusong("registry", "list", "--data", data, status=None)
     assert "sources" not in listed.out

@@ -2,9 +2,16 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from phusong.kernels.columns import Float64Column
 from phusong.verifier.coverage.policy import default_policy
 from phusong.verifier.coverage.repeats import Repeats
-from phusong.verifier.coverage.sample import Sample, Surveyed, bounds_of, places_to_decide
+from phusong.verifier.coverage.sample import (
+    PLACE_CORRELATION_MIN,
+    Sample,
+    Surveyed,
+    bounds_of,
+    places_to_decide,
+)
 
 POLICY = default_policy()
 
@@ -37,6 +44,12 @@ def is_decided(found: Surveyed, repeated: Repeats) -> bool:
     return bool(lower[0] >= 0.95 or upper[0] < 0.95)
 
 
+def grown(found: Surveyed, growth: float) -> Float64Column:
+    """Return the design effect of so many times the places in the same squares: 1 + (growth · size - 1) · correlation."""
+    size = 1.0 + (found.design_effect - 1.0) / PLACE_CORRELATION_MIN
+    return 1.0 + (growth * size - 1.0) * PLACE_CORRELATION_MIN
+
+
 @settings(deadline=None)
 @given(surveys(), repeats)
 def test_so_many_more_places_decide_and_one_less_does_not(
@@ -62,7 +75,7 @@ def test_so_many_more_places_decide_and_one_less_does_not(
 
     by_count = [
         is_decided(
-            found._replace(place_count=np.array([n])),
+            found._replace(place_count=np.array([n]), design_effect=grown(found, n / seen)),
             repeated._replace(moment_variance=repeated.moment_variance * seen / n),
         )
         for n in range(seen + 1, population + 1)
