@@ -5,6 +5,7 @@ brought waits here; what the service itself has to write down goes on.
 """
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -20,6 +21,7 @@ from phusong.collector.judge import Envelopes, Judge, Judgement
 from phusong.collector.parcel import Outcome, Parcel
 from phusong.collector.receipts import Committed
 from phusong.collector.space import LOOK_EVERY_S, Space, SpaceWatch
+from phusong.collector.traces import Span, Tracer
 
 if TYPE_CHECKING:  # it leads to the board, which leads to the intake
     from phusong.collector.memory_cache import MemoryCache
@@ -48,6 +50,7 @@ class Committer:
         *,
         watch: SpaceWatch,
         cache: "MemoryCache",
+        tracer: Tracer | None = None,
     ) -> None:
         """`tell` is called on the worker thread with what is complete and what ended all; with nothing when room comes or goes."""
         self._writer = writer
@@ -58,13 +61,27 @@ class Committer:
         self._tell = tell
         self._watch = watch
         self._cache = cache
+        self._tracer = tracer
         self.times = CommitTimes(writer.sequence, writer.received_time_ms)
         self._waiting: deque[Parcel] = deque()
         self._own_count = 0  # of those that wait
         self._wake = threading.Condition()
+        self._step_since_s: float | None = None  # read by any thread
         self._is_closing = False
         self._is_ending = False
         self._thread = threading.Thread(target=self._run, name="phusong-committer", daemon=True)
+
+    @property
+    def stuck_s(self) -> float:
+        """For how long the thread has been at one step, 0 while it waits for something; infinite when it is gone."""
+        if not self._thread.is_alive():
+            return math.inf
+        since_s = self._step_since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
+
+    def keep_free(self, reserve_bytes: int) -> None:
+        """Take nothing new into the last so many bytes of the disk, from the next look on. Any thread."""
+        self._watch.reserve_bytes = reserve_bytes
 
     @property
     def space(self) -> Space:
@@ -101,7 +118,9 @@ class Committer:
         failure: Exception | None = None
         while parcels := self._take():
             if failure is None:
+                self._step_since_s = time.monotonic()
                 failure = self._try(parcels)
+                self._step_since_s = None
             else:
                 self._tell([(parcel, failure) for parcel in parcels], None)
         self._cache.close()
@@ -182,7 +201,11 @@ class Committer:
         try:
             has_room = self._watch.look(self._writer.segment_bytes, coming_bytes)
         except OSError as error:  # a commit, if there is one, says what is wrong with the disk
-            log.warning("the room on the disk is not known: %s", error)
+            log.warning(
+                "the room on the disk is not known: %s",
+                error,
+                extra={"event": "disk_unknown", "reason": str(error)},
+            )
             return True
         self._note_change(was_short=was_short)
         return has_room or any(parcel.is_own for parcel in parcels)
@@ -191,9 +214,20 @@ class Committer:
         if self.space.is_short == was_short:
             return
         if was_short:
-            log.warning("there is room on the disk again: new data is taken")
+            log.warning(
+                "there is room on the disk again: new data is taken",
+                extra={"event": "disk_roomy", "free_bytes": self.space.free_bytes},
+            )
         else:
-            log.error("%s", self.space)
+            log.error(
+                "%s",
+                self.space,
+                extra={
+                    "event": "disk_low",
+                    "free_bytes": self.space.free_bytes,
+                    "needed_bytes": self.space.needed_bytes,
+                },
+            )
         self._tell([], None)
 
     def _put_back(self, parcels: list[Parcel]) -> None:
@@ -202,16 +236,40 @@ class Committer:
             self._waiting.extendleft(reversed(parcels))
 
     def _commit(self, parcels: list[Parcel]) -> Completions:
-        start = time.perf_counter()
+        is_wanted = self._tracer is not None and self._tracer.wants(None)
+        begin_ns, start = time.monotonic_ns(), time.perf_counter()
         envelopes = self._envelopes(parcels)
         # A wall clock may step back; arrival does not.
         received_time_ms = max(self._clock_ms(), self._writer.received_time_ms)
         judgement = self._judge.judge(envelopes, received_time_ms)
         sequence = self._append(NewFrame(received_time_ms, envelopes.body))
+        for registry, file in judgement.registries:
+            log.info(
+                "%s: %s is in force from sequence %d on",
+                *(registry, file, sequence),
+                extra={
+                    "event": "registry_entered",
+                    "registry": registry,
+                    "file": file,
+                    "sequence": sequence,
+                },
+            )
         self._cache.note(envelopes)
         self.times.note(sequence, received_time_ms)
         self._counters.add(judgement, envelopes.length, time.perf_counter() - start)
+        if is_wanted:
+            self._record(begin_ns, sequence, envelopes)
         return _completions(parcels, sequence, judgement)
+
+    def _record(self, begin_ns: int, sequence: int, envelopes: Envelopes) -> None:
+        assert self._tracer is not None
+        fields: dict[str, str | int] = {
+            "phusong.journal_sequence": sequence,
+            "phusong.payloads": len(envelopes.length),
+            "phusong.bytes": len(envelopes.body),
+        }
+        end_ns = time.monotonic_ns()
+        self._tracer.record(Span("journal commit", None, begin_ns, end_ns, fields))
 
     def _append(self, frame: NewFrame) -> int:
         """Append a frame; where the disk has no room at all, try again until it has.
@@ -222,10 +280,15 @@ class Committer:
             try:
                 return self._writer.append([frame])
             except NoSpace as error:
-                log.error("the disk is full: %s; the commit is tried again", error)  # noqa: TRY400 - the reason says all
+                log.error(  # noqa: TRY400 - the reason says all
+                    "the disk is full: %s; the commit is tried again",
+                    error,
+                    extra={"event": "disk_full", "reason": str(error)},
+                )
                 was_short = self.space.is_short
                 self._watch.note_full()
                 self._note_change(was_short=was_short)
+                self._step_since_s = time.monotonic()  # waiting for room is no standing still
                 with self._wake:
                     if not self._is_ending:
                         self._wake.wait(LOOK_EVERY_S)

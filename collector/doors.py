@@ -25,6 +25,7 @@ from phusong.collector.mqtt.endpoint import MqttEndpoint
 from phusong.collector.rpc.server import GrpcServer
 from phusong.collector.signing import Signing, signing
 from phusong.collector.space import RESERVE_BYTES, Space
+from phusong.collector.traces import Tracer
 from phusong.collector.warming import warm_kernels
 
 JOURNAL_FOLDER = "journal"
@@ -47,7 +48,10 @@ class OpenIntake(NamedTuple):
 
 @asynccontextmanager
 async def open_intake(
-    data: Path, clock_ms: Callable[[], int] = wall_clock_ms, reserve_bytes: int = RESERVE_BYTES
+    data: Path,
+    clock_ms: Callable[[], int] = wall_clock_ms,
+    reserve_bytes: int = RESERVE_BYTES,
+    tracer: Tracer | None = None,
 ) -> AsyncIterator[OpenIntake]:
     """Open the journal in `data` for writing, with everything it says was seen; no doors.
 
@@ -61,7 +65,9 @@ async def open_intake(
         async with (
             signing(data, writer, clock_ms) as known,
             Intake(
-                writer, memory.judge, MemoryCache(writer, memory), clock_ms, reserve_bytes
+                *(writer, memory.judge, MemoryCache(writer, memory), clock_ms),
+                reserve_bytes,
+                tracer=tracer,
             ) as intake,
         ):
             memory.board.attach(intake, clock_ms)
@@ -98,6 +104,7 @@ class DoorOptions:
     limits: Limits = DEFAULT_LIMITS
     reserve_bytes: int = RESERVE_BYTES  # of the disk: nothing new is taken into it
     tls: Tls | None = None
+    tracer: Tracer | None = None  # wants spans of calls and commits
 
 
 class Doors:
@@ -114,7 +121,7 @@ class Doors:
         options = self._options
         async with AsyncExitStack() as stack:
             opened = await stack.enter_async_context(
-                open_intake(options.data, self._clock_ms, options.reserve_bytes)
+                open_intake(options.data, self._clock_ms, options.reserve_bytes, options.tracer)
             )
             self._writer, self.intake, self.board, self.signing = opened
             await stack.enter_async_context(DecisionSender(self.board))
@@ -143,9 +150,10 @@ class Doors:
             )
             await stack.enter_async_context(LocalDoor(self.intake, options.data))
             self._broker: BrokerRoad | None = None
-            if options.broker is not None:
-                road = BrokerRoad(self.intake, options.broker)
-                self._broker = await stack.enter_async_context(road)
+            self._left: BrokerCounts | None = None  # by the broker before this one
+            self._broker_failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            stack.push_async_callback(self._leave_broker)
+            await self.read_broker(options.broker)
             self._stack = stack.pop_all()
         return self
 
@@ -153,6 +161,41 @@ class Doors:
         """Close the doors, commit what was accepted, answer it, release the journal."""
         self.intake.stop_waiting()
         await self._stack.aclose()
+
+    async def read_broker(self, options: BrokerOptions | None) -> None:
+        """Read this broker from now on instead of the one before, after what that one sent is acknowledged.
+
+        Raises OSError when a file of TLS is unusable; then nothing changed.
+        """
+        road = None if options is None else BrokerRoad(self.intake, options)
+        await self._leave_broker()
+        if self._broker is not None:
+            self._left = self._broker.counts
+        self._broker = None
+        if road is not None:
+            if self._left is not None:
+                road.count_on(self._left)
+            self._broker = await road.__aenter__()
+            self._broker.task.add_done_callback(self._note_broker_failure)
+
+    async def _leave_broker(self) -> None:
+        if self._broker is not None:
+            await self._broker.__aexit__()
+
+    def _note_broker_failure(self, task: asyncio.Task[None]) -> None:
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None and not self._broker_failure.done():
+            self._broker_failure.set_exception(failure)
+
+    def change(self, limits: Limits | None, reserve_bytes: int, *, open_loopback: bool) -> None:
+        """Go by other limits from now on; None leaves those of the doors."""
+        self.doorkeeper.change(limits or self.doorkeeper.limits, is_loopback_open=open_loopback)
+        self.intake.keep_free(reserve_bytes)
+
+    @property
+    def stuck_s(self) -> float:
+        """For how long the thread that commits has been at one step, 0 while it waits; infinite when it is gone."""
+        return self.intake.stuck_s
 
     @property
     def mqtt_port(self) -> int:
@@ -222,10 +265,9 @@ class Doors:
 
     async def failed(self) -> None:
         """Wait for ever, or raise what stopped the intake: the service must end then."""
-        if self._broker is not None:
-            ends = (self.intake.failure, self._broker.task)
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if not self.intake.failure.done():
-                self._broker.task.result()  # our own bug
+        ends = (self.intake.failure, self._broker_failure)
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if not self.intake.failure.done():
+            self._broker_failure.result()  # our own bug
         # Who stops waiting must not cancel the intake's own: the intake would not end as it should.
         await asyncio.shield(self.intake.failure)

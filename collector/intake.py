@@ -14,6 +14,7 @@ from phusong.collector.parcel import Outcome, Parcel
 from phusong.collector.receipts import receipt_of
 from phusong.collector.routes import RouteTable, TooManyRoutes
 from phusong.collector.space import RESERVE_BYTES, Space, SpaceWatch
+from phusong.collector.traces import BatchTrace, Tracer, Traces
 from phusong.kernels.frame import Route, Transport
 from phusong.v1.ingest_pb2 import Receipt
 
@@ -61,14 +62,20 @@ class Intake:
         cache: "MemoryCache",
         clock_ms: Callable[[], int] = wall_clock_ms,
         reserve_bytes: int = RESERVE_BYTES,
+        *,
+        tracer: Tracer | None = None,
     ) -> None:
         """The writer stays the caller's to close, after the intake. Nothing new is taken into the last `reserve_bytes`."""
         self.table: RouteTable = judge.table
         self.failure: asyncio.Future[None]  # set with the exception that stopped the intake
         self._counters = Counters(self.table)
         watch = SpaceWatch(writer.folder, reserve_bytes)
+        self.traces = Traces(tracer)
         self._committer = Committer(
-            writer, judge, self._counters, clock_ms, self._tell, watch=watch, cache=cache
+            *(writer, judge, self._counters, clock_ms, self._tell),
+            watch=watch,
+            cache=cache,
+            tracer=tracer,
         )
         self._is_ending = False
         self._queue_bytes = 0
@@ -116,6 +123,15 @@ class Intake:
     def counts(self) -> IntakeCounts:
         """The counters as they stand."""
         return self._counters.snapshot(self._queue_bytes, self._queue_payload_count)
+
+    @property
+    def stuck_s(self) -> float:
+        """For how long the thread that commits has been at one step, 0 while it waits; infinite when it is gone."""
+        return self._committer.stuck_s
+
+    def keep_free(self, reserve_bytes: int) -> None:
+        """Take nothing new into the last so many bytes of the disk, from the next look on."""
+        self._committer.keep_free(reserve_bytes)
 
     def committed_time_ms(self, sequence: int) -> int:
         """Return when a frame came, to a second; for one from before the start, when the last of those came."""
@@ -179,6 +195,15 @@ class Intake:
         is_own = route.transport == Transport.SERVICE
         self.offer(Parcel.of_one(number, payload, complete, is_own=is_own))
         return receipt
+
+    def note(self, trace: BatchTrace | None, outcome: Outcome) -> None:
+        """Note what became of a payload that no receipt is made for, where it belongs to a trace."""
+        if trace is None:
+            return
+        if isinstance(outcome, Exception):
+            self.traces.fail(trace, str(outcome))
+        else:
+            self.traces.end(trace, receipt_of(outcome, outcome.first, self.table))
 
     async def receipts(self, payloads: Iterable[tuple[Route, bytes]]) -> AsyncIterator[Receipt]:
         """Send payloads with many in flight; yield their receipts in order. Raises JournalFailed."""

@@ -53,6 +53,9 @@ class Judgement(NamedTuple):
     repeated_count: Int64Column
     refused_count: Int64Column
     refused: RefusedRows
+    registries: tuple[
+        tuple[str, str], ...
+    ] = ()  # versions of lists that came with it: which, from which file
 
 
 # By kind: a look-up costs a fifth of asking for membership.
@@ -102,7 +105,7 @@ class Judge:
         payloads.reject[readable] = untracked
         reject[batch] = payloads.reject
         refused, repeated_count = self._judge_rows(decoded, route, is_repeated, received_time_ms)
-        self._note_registers(envelopes, kind)
+        registries = self._note_registers(envelopes, kind)
         row_count = payloads.signal_count + payloads.usage_count + payloads.cell_count
         row_count[payloads.reject != TAKEN] = 0
         refused_count = np.bincount(refused.payload, minlength=len(batch))
@@ -115,6 +118,7 @@ class Judge:
             repeated_count=_spread(np.where(is_repeated, row_count, repeated_count), batch, count),
             refused_count=_spread(refused_count, batch, count),
             refused=refused._replace(payload=batch[refused.payload]),
+            registries=registries,
         )
 
     def replay(self, frame: Frame, body: bytes, received_time_ms: int) -> None:
@@ -125,15 +129,20 @@ class Judge:
         envelopes = Envelopes(body, number_of[frame.route], frame.offset, frame.length)
         self.judge(envelopes, received_time_ms)
 
-    def _note_registers(self, envelopes: Envelopes, kind: Int64Column) -> None:
-        """Admit the sources of a register from the next frame on."""
+    def _note_registers(
+        self, envelopes: Envelopes, kind: Int64Column
+    ) -> tuple[tuple[str, str], ...]:
+        """Admit the sources of a register from the next frame on; return which lists came."""
+        names = []
         for i in np.flatnonzero(kind == PayloadKind.REGISTRY).tolist():
             start, length = int(envelopes.offset[i]), int(envelopes.length[i])
             entry = RegistryEntry.FromString(envelopes.body[start : start + length])
+            names.append((entry.registry, entry.file))
             if entry.registry == SOURCES_REGISTRY:
                 register = read_sources(entry.content, is_journalled=True)
                 assert isinstance(register, SourceRegister), "validated before it is journalled"
                 self.table.admit(register)
+        return tuple(names)
 
     def _judge_rows(
         self,

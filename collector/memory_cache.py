@@ -145,7 +145,11 @@ class MemoryCache:
         return copied(memory, self._writer.chain)
 
     def _note_failure(self, reason: str) -> None:
-        log.warning("the collector's memory was not written, it is tried again: %s", reason)
+        log.warning(
+            "the collector's memory was not written, it is tried again: %s",
+            reason,
+            extra={"event": "memory_failed", "reason": reason},
+        )
         self._earliest_s = self._clock_s() + RETRY_S
 
 

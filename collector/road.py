@@ -103,6 +103,8 @@ class LocalRoad:
                 if answer.HasField("receipt"):
                     self._receipts.put_nowait(answer.receipt)
                 else:
-                    log.warning("the service waits: %s", answer.waiting)
+                    log.warning(
+                        "the service waits: %s", answer.waiting, extra={"event": "service_waits"}
+                    )
         except (asyncio.IncompleteReadError, ConnectionError):
             self._receipts.put_nowait(None)

@@ -50,9 +50,13 @@ class Signing:
         """Say what is newly damaged or whole again."""
         for damage in damaged:
             if damage not in self.damaged:
-                log.error("the journal is damaged: %s", damage)
+                log.error(
+                    "the journal is damaged: %s",
+                    damage,
+                    extra={"event": "journal_damaged", "reason": str(damage)},
+                )
         if self.damaged and not damaged:
-            log.warning("the journal is whole again")
+            log.warning("the journal is whole again", extra={"event": "journal_whole"})
         self.damaged = damaged
 
     async def tried(self, what: str, step: Callable[[], bool]) -> bool:
@@ -62,7 +66,11 @@ class Signing:
         except (JournalDamaged, OSError, sqlite3.Error) as error:
             self.failure_count += 1
             self._reason = str(error)
-            log.error("the journal is not %s: %s; trying again in a minute", what, error)  # noqa: TRY400 - the reason says all
+            log.error(  # noqa: TRY400 - the reason says all
+                "the journal is not %s: %s; trying again in a minute",
+                *(what, error),
+                extra={"event": "signing_failed", "step": what, "reason": str(error)},
+            )
             return False
         self._sound_s[what] = time.monotonic()
         return has_done
@@ -97,7 +105,11 @@ async def _work(known: Signing, notary: Notary, patrol: Patrol, stop: asyncio.Ev
         try:
             known.note_damage(await asyncio.to_thread(patrol.look))
         except OSError as error:
-            log.warning("the sealed segments could not be looked at: %s", error)
+            log.warning(
+                "the sealed segments could not be looked at: %s",
+                error,
+                extra={"event": "patrol_failed", "reason": str(error)},
+            )
         while not stop.is_set() and await known.tried("sealed", notary.seal_next):
             # After an import there may be many, a minute each: what came meanwhile is signed all the same.
             await known.tried("signed", notary.sign_head)

@@ -43,7 +43,7 @@ class SpaceWatch:
     def __init__(self, folder: Path, reserve_bytes: int = RESERVE_BYTES) -> None:
         """Watch the file system of a folder."""
         self._folder = folder
-        self._reserve_bytes = reserve_bytes
+        self.reserve_bytes = reserve_bytes  # any thread may set it
         self.space = Space()
 
     def look(self, segment_bytes: int, coming_bytes: int = 0) -> bool:
@@ -53,8 +53,8 @@ class SpaceWatch:
         """
         found = os.statvfs(self._folder)
         free_bytes = found.f_bavail * found.f_frsize
-        needed_bytes = self._reserve_bytes + SEALING_COPY_COUNT * segment_bytes
-        return_bytes = needed_bytes + self._reserve_bytes // RETURN_SHARE
+        needed_bytes = self.reserve_bytes + SEALING_COPY_COUNT * segment_bytes
+        return_bytes = needed_bytes + self.reserve_bytes // RETURN_SHARE
         line_bytes = return_bytes if self.space.is_short else needed_bytes
         is_short = free_bytes - coming_bytes < line_bytes
         self.space = Space(free_bytes, return_bytes if is_short else needed_bytes, is_short)

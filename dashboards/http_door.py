@@ -4,8 +4,8 @@ uvicorn bounds neither how long a client takes to say what it wants nor how long
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from socket import socket
 from typing import Any
@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from phusong.collector.admission.doorkeeper import Doorkeeper
+from phusong.collector.admission.limits import Limits
 from phusong.collector.admission.listener import Crowd, Listener
 from phusong.collector.admission.tls import Tls
 
@@ -107,6 +108,19 @@ class PatientProtocol(H11Protocol):
         self.transport.abort()
 
 
+class _Server(uvicorn.Server):
+    """Leaves signals alone: the service ends its doors in an order of its own, and this one last but one."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _http_limits(limits: Limits) -> Limits:
+    most = limits.http_connections
+    return replace(limits, connections=most, connections_per_peer=most)
+
+
 @asynccontextmanager
 async def http_door(
     app: Starlette, sockets: list[socket], doorkeeper: Doorkeeper, tls: Tls | None
@@ -121,9 +135,7 @@ async def http_door(
         timeout_graceful_shutdown=GOODBYE_TIMEOUT_S,
     )
     config.load()
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # of uvicorn before 0.29
-    most = doorkeeper.limits.http_connections
+    server = _Server(config)
     listener = Listener(
         DOOR,
         sockets,
@@ -135,7 +147,7 @@ async def http_door(
             server_state=server.server_state,
             app_state={},
         ),
-        replace(doorkeeper.limits, connections=most, connections_per_peer=most),
+        lambda: _http_limits(doorkeeper.limits),
         tls=lambda: None if tls is None else tls.context(DOOR),
         deny=doorkeeper.deny,
     )

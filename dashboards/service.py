@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,10 +12,12 @@ from pathlib import Path
 
 from phusong.collector.admission.limits import DEFAULT_LIMITS, Limits
 from phusong.collector.admission.listener import listening_sockets
-from phusong.collector.admission.tls import Tls
+from phusong.collector.admission.tls import Tls, TlsOptions
+from phusong.collector.admission.tls_files import Flaw
 from phusong.collector.broker.options import BrokerOptions
 from phusong.collector.doors import DoorOptions, Doors
 from phusong.collector.space import RESERVE_BYTES
+from phusong.collector.traces import Tracer
 from phusong.dashboards.exposition import Exposition, Facts
 from phusong.dashboards.exposition_intake import JournalFacts
 from phusong.dashboards.http import http_app
@@ -28,7 +31,11 @@ from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.snapshot import snapshot_age_s
 from phusong.verifier.status import NewDecisions
 
+log = logging.getLogger(__name__)
+
 READY_FILE = "serve.json"
+# Decisions are on disk in milliseconds; after this something is in their way that somebody should know of.
+STUCK_AFTER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,9 @@ class ServiceOptions:
     limits: Limits = DEFAULT_LIMITS
     tls: Tls | None = None
     has_site_metrics: bool = False
+    # Called first in every process of ours: what it logs has the form of all.
+    open_log: Callable[[], None] | None = None
+    tracer: Tracer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,9 @@ class Service:
                 options.data, options.settings, options.clock_offset_ms, options.has_site_metrics
             ),
             self._hear,
+            options.open_log,
         )
+        self._broker = options.broker
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Address]:
@@ -97,6 +109,7 @@ class Service:
                         limits=options.limits,
                         reserve_bytes=options.disk_reserve_bytes,
                         tls=options.tls,
+                        tracer=options.tracer,
                     ),
                     options.clock,
                 )
@@ -155,24 +168,45 @@ class Service:
         """How the HTTP door is spoken to."""
         return "http" if self._options.tls is None else "https"
 
-    def reload_tls(self) -> str:
-        """Read the files of TLS again; return what people should know. Raises TlsUnusable: then nothing changed."""
+    def reload_tls(self, options: TlsOptions | None) -> tuple[Flaw, ...]:
+        """Read the files of TLS, by these options, again; return what people should know.
+
+        Raises TlsUnusable: then nothing changed.
+        """
         tls = self._options.tls
-        if tls is None:
-            return "there is no TLS to read again"
-        tls.reload()
-        return "; ".join(("TLS is read again for new connections", *map(str, tls.warnings)))
+        if tls is None or options is None:
+            return ()
+        tls.reload(options)
+        return tls.warnings
+
+    async def read_broker(self, broker: BrokerOptions | None) -> None:
+        """Read this broker from now on; where it is the same, only if the files of its TLS may be new."""
+        assert self._doors is not None
+        if broker != self._broker or (broker is not None and broker.tls_ca_file is not None):
+            await self._doors.read_broker(broker)
+            self._broker = broker
+
+    def change(self, limits: Limits | None, reserve_bytes: int, *, open_loopback: bool) -> None:
+        """Go by other limits from now on; None leaves those of the doors."""
+        assert self._doors is not None
+        self._doors.change(limits, reserve_bytes, open_loopback=open_loopback)
+
+    @property
+    def stuck_s(self) -> float:
+        """For how long the thread that commits has been at one step, 0 while it waits; infinite when it is gone."""
+        return 0.0 if self._doors is None else self._doors.stuck_s
 
     @property
     def is_loopback_open(self) -> bool:
         """Whether clients of this machine need no credential."""
-        return self._options.open_loopback
+        assert self._doors is not None
+        return self._doors.doorkeeper.is_loopback_open
 
     @property
     def can_anybody_send(self) -> bool:
         """Whether a client could come in by MQTT or gRPC as things stand."""
         assert self._doors is not None
-        return self._options.open_loopback or self._doors.doorkeeper.has_credentials
+        return self.is_loopback_open or self._doors.doorkeeper.has_credentials
 
     def not_ready(self) -> str | None:
         """Say why telemetry is not taken or not judged, None when it is."""
@@ -213,6 +247,18 @@ class Service:
     async def _hear(self, report: NewDecisions) -> None:
         assert self._doors is not None
         board = self._doors.board
-        await board.room()
+        # Until there is room, nothing more is heard of the verifier.
+        watch = asyncio.get_running_loop().call_later(STUCK_AFTER_S, self._say_stuck)
+        try:
+            await board.room()
+        finally:
+            watch.cancel()
         # Not until they are delivered: the next ones need not wait for the commit of these.
         board.offer([Decision.FromString(decision) for decision in report.decisions])
+
+    def _say_stuck(self) -> None:
+        log.error(
+            "decisions have not been journalled for %d s: nothing reaches an enforcement point (%s)",
+            *(STUCK_AFTER_S, self.not_ready() or "no reason is known"),
+            extra={"event": "decisions_stuck", "reason": self.not_ready()},
+        )

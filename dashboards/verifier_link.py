@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import multiprocessing
+import pickle
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -10,7 +11,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Self
 
-from phusong.verifier.process import STOP, FollowOptions, VerifierFailure, follow
+from phusong.verifier.process import LOG, STOP, FollowOptions, VerifierFailure, follow
 from phusong.verifier.status import NewDecisions, VerifierStatus
 
 log = logging.getLogger(__name__)
@@ -36,9 +37,12 @@ class VerifierFailed(Exception):
 class VerifierLink:
     """Runs the verifier in its own process for as long as the context lasts."""
 
-    def __init__(self, options: FollowOptions, hear: Hear) -> None:
-        """`hear` is awaited with decisions, before anything later is read."""
+    def __init__(
+        self, options: FollowOptions, hear: Hear, open_log: Callable[[], None] | None = None
+    ) -> None:
+        """`hear` is awaited with decisions, before anything later is read; `open_log` is called first in each process."""
         self._options = options
+        self._open_log = open_log
         self._hear = hear
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
@@ -69,7 +73,11 @@ class VerifierLink:
         try:
             await asyncio.wait_for(asyncio.shield(self._task), STOP_TIMEOUT_S)
         except TimeoutError:
-            log.warning("the verifier did not stop within %d s and is killed", STOP_TIMEOUT_S)
+            log.warning(
+                "the verifier did not stop within %d s and is killed",
+                STOP_TIMEOUT_S,
+                extra={"event": "verifier_killed"},
+            )
             assert self._process is not None
             self._process.kill()
             await asyncio.wait([self._task])
@@ -79,6 +87,13 @@ class VerifierLink:
     async def failed(self) -> None:
         """Wait for ever, or raise why the verifier cannot go on."""
         await asyncio.shield(self._task)
+
+    def change_log(self, open_log: Callable[[], None]) -> None:
+        """Let the process log by other settings, now and whenever it is started again."""
+        self._open_log = open_log
+        if self._pipe is not None:
+            with suppress(OSError):  # the next one begins with them
+                self._pipe.send_bytes(LOG + pickle.dumps(open_log))
 
     def not_ready(self) -> str | None:
         """Say why no verdict can be had now, None when it can."""
@@ -100,7 +115,11 @@ class VerifierLink:
             try:
                 await self._follow_once()
             except OSError as error:  # no descriptor or no memory for another process: it may pass
-                log.warning("the verifier cannot be started: %s", error)
+                log.warning(
+                    "the verifier cannot be started: %s",
+                    error,
+                    extra={"event": "verifier_unstartable", "reason": str(error)},
+                )
             if self._is_stopping:
                 break
             if self._damage:
@@ -116,7 +135,11 @@ class VerifierLink:
 
     def _note_death(self) -> None:
         code = None if self._process is None else self._process.exitcode
-        log.warning("the verifier ended (exit code %s) and is started again", code)
+        log.warning(
+            "the verifier ended (exit code %s) and is started again",
+            code,
+            extra={"event": "verifier_ended", "exit_code": code},
+        )
         self._silent_death_count = self._silent_death_count + 1 if self.status is None else 0
         if self._silent_death_count >= SILENT_DEATH_COUNT_MAX:
             raise VerifierFailed(
@@ -128,7 +151,10 @@ class VerifierLink:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=follow, args=(self._options, theirs), name="phusong verifier", daemon=True
+            target=follow,
+            args=(self._options, theirs, self._open_log),
+            name="phusong verifier",
+            daemon=True,
         )
         try:
             self._process.start()
@@ -157,6 +183,7 @@ class VerifierLink:
             log.error(
                 "%s. Telemetry is taken all the same; `phusong journal stat` says more",
                 report.reason,
+                extra={"event": "journal_unreadable", "reason": report.reason},
             )
             self._damage = report.reason
             return

@@ -5,6 +5,7 @@ there is "stop". Losing it loses nothing: the next one starts from the journal.
 """
 
 import logging
+import pickle
 import signal
 import time
 from collections.abc import Callable
@@ -54,6 +55,8 @@ FRAMES_PER_STEP = 16
 # A midnight's worth of cuts goes over in runs, so that the first are on their way while the last are written.
 DECISIONS_PER_REPORT = 256
 STOP = b"stop"
+# Followed by a pickled function that opens the log by other settings. The pipe is the parent's alone.
+LOG = b"log "
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,11 @@ class Follower:
             try:
                 write_snapshot(self._options.data, self._state)
             except OSError as error:  # a full disk, say: without it only the next start is slower
-                log.warning("no snapshot could be written: %s", error)
+                log.warning(
+                    "no snapshot could be written: %s",
+                    error,
+                    extra={"event": "snapshot_failed", "reason": str(error)},
+                )
             else:
                 self._snapshot_sequence = sequence
             self._stopwatch.lap("snapshot")
@@ -209,18 +216,35 @@ class Follower:
         return time.time_ns() // 1_000_000 + self._options.clock_offset_ms
 
 
-def follow(options: FollowOptions, pipe: Connection) -> None:
+def follow(
+    options: FollowOptions, pipe: Connection, open_log: Callable[[], None] | None = None
+) -> None:
     """Follow the journal until the parent says stop or is gone."""
-    # Ctrl-C reaches the whole process group; the parent decides when to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # They reach the whole process group; the parent decides when to stop, and hears of it if we die.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    if open_log is not None:
+        open_log()
+    try:
+        _follow(options, pipe)
+    except Exception:  # as the process would end anyway, but in the form of the log
+        log.critical("the verifier ends: this is a bug", exc_info=True, extra={"event": "crashed"})
+        raise SystemExit(1) from None
+
+
+def _follow(options: FollowOptions, pipe: Connection) -> None:
     warm_up(options.settings)
     try:
         follower = Follower(options, pipe.send)
         with suppress(EOFError, ConnectionError):  # the parent is gone; the journal is not
             while True:
                 was_busy = follower.step()
-                if pipe.poll(0 if was_busy else POLL_S) and pipe.recv_bytes() == STOP:
-                    break
+                if pipe.poll(0 if was_busy else POLL_S):
+                    told = pipe.recv_bytes()
+                    if told == STOP:
+                        break
+                    if told.startswith(LOG):
+                        pickle.loads(told.removeprefix(LOG))()  # noqa: S301 - the parent's own
     except (JournalDamaged, FrameDamaged) as damage:
         pipe.send(VerifierFailure(f"the journal is damaged at {damage}"))
         return

@@ -7,21 +7,21 @@ BURST_S = 1.0
 class Bucket:
     """So much a second. Spending is never refused: it may end in debt, and who is in debt waits."""
 
-    __slots__ = ("_full", "_last_s", "_level", "_per_s")
+    __slots__ = ("_full", "_last_s", "_level", "per_s")
 
     def __init__(self, per_s: float, now_s: float) -> None:
         """Start full; 0 a second is no limit."""
-        self._per_s = per_s
+        self.per_s = per_s
         self._full = self._level = per_s * BURST_S
         self._last_s = now_s
 
     def spend(self, amount: float, now_s: float) -> float:
         """Take an amount out; return for how many seconds nothing more may be spent."""
-        if not self._per_s:
+        if not self.per_s:
             return 0.0
-        self._level = min(self._full, self._level + (now_s - self._last_s) * self._per_s) - amount
+        self._level = min(self._full, self._level + (now_s - self._last_s) * self.per_s) - amount
         self._last_s = now_s
-        return 0.0 if self._level >= 0 else -self._level / self._per_s
+        return 0.0 if self._level >= 0 else -self._level / self.per_s
 
     def wait_s(self, now_s: float) -> float:
         """Return for how many seconds nothing may be spent."""

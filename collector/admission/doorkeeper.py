@@ -6,7 +6,6 @@ Nobody is told which part of a credential was wrong, and nothing of it is kept o
 import asyncio
 import hashlib
 import ipaddress
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,12 +13,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from phusong.collector.admission.budget import Budget
+from phusong.collector.admission.denials import Denials
 from phusong.collector.admission.limits import Limits
 from phusong.collector.routes import RouteTable
 from phusong.kernels.grants import Grant
 from phusong.kernels.registers import SourceRegister
-
-log = logging.getLogger(__name__)
 
 
 class Denial(StrEnum):
@@ -88,6 +86,7 @@ class Doorkeeper:
         self.held: Counter[str] = Counter()  # by door: how often a source had to wait for its rate
         self._table = table
         self._loop = asyncio.get_running_loop()
+        self._denials = Denials(self._loop)
         self._visits: dict[str, dict[Callable[[], object], Guest]] = {}
         self._budgets: dict[str, Budget] = {}
         table.call_on_register(self._hear)
@@ -102,6 +101,17 @@ class Doorkeeper:
         """Whether anybody could show a credential."""
         register = self._table.register
         return register is not None and register.has_credentials
+
+    def change(self, limits: Limits, *, is_loopback_open: bool) -> None:
+        """Go by other limits from now on; who came in without a credential leaves when that is no longer enough."""
+        if limits != self.limits:
+            self._budgets.clear()  # every source begins with a second's worth of its new rate
+        self.limits = limits
+        was_open, self.is_loopback_open = self.is_loopback_open, is_loopback_open
+        if was_open and not is_loopback_open:
+            for on_revoked, guest in tuple(self._visits.get("", {}).items()):
+                self.leave(guest, on_revoked)
+                on_revoked()
 
     def admit(self, door: str, shown: Shown) -> Guest | Denial:
         """Return who comes in, or why nobody does. Who shows a wrong credential is never taken for an anonymous one."""
@@ -128,7 +138,7 @@ class Doorkeeper:
     def deny(self, door: str, reason: str, peer_address: str) -> None:
         """Count and log that a client was not let in."""
         self.denied[door, reason] += 1
-        log.warning("%s: a client at %s was not let in: %s", door, peer_address, reason)
+        self._denials.note(door, reason, peer_address)
 
     @contextmanager
     def visit(self, guest: Guest, on_revoked: Callable[[], object]) -> Iterator[bool]:

@@ -47,12 +47,12 @@ class Listener:
         door: str,
         sockets: list[socket.socket],
         make_protocol: MakeProtocol,
-        limits: Limits,
+        limits: Callable[[], Limits],
         *,
         tls: Callable[[], ssl.SSLContext | None],
         deny: Callable[[str, str, str], None],
     ) -> None:
-        """`tls` is asked at every connection; `deny` hears (door, reason, peer's address) of those not let in."""
+        """`limits` and `tls` are asked at every connection; `deny` hears (door, reason, peer's address) of those not let in."""
         self.port: int = sockets[0].getsockname()[1]
         self._door = door
         self._sockets = sockets
@@ -71,6 +71,7 @@ class Listener:
         for listening in self._sockets:
             listening.listen(BACKLOG_COUNT)
             self._start(self._accept(listening))
+        log_opened(self._door, self.port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -92,7 +93,11 @@ class Listener:
                 opened, address = await self._loop.sock_accept(listening)
             except OSError as error:
                 if error.errno != errno.ECONNABORTED:
-                    log.error("%s: cannot accept connections: %s", self._door, error.strerror)  # noqa: TRY400
+                    log.error(  # noqa: TRY400 - the reason says all
+                        "%s: cannot accept connections: %s",
+                        *(self._door, error.strerror),
+                        extra={"event": "door_stuck", "door": self._door, "reason": error.strerror},
+                    )
                     await asyncio.sleep(ACCEPT_PAUSE_S)
                 continue
             crowd = self._crowd(address[0])
@@ -118,7 +123,7 @@ class Listener:
             {}
             if context is None
             else {
-                "ssl_handshake_timeout": self._limits.hello_timeout_s,
+                "ssl_handshake_timeout": self._limits().hello_timeout_s,
                 "ssl_shutdown_timeout": SHUTDOWN_TIMEOUT_S,
             }
         )
@@ -136,13 +141,15 @@ class Listener:
             raise
 
     def _crowd(self, peer_address: str) -> Crowd | None:
-        limits = self._limits
+        limits = self._limits()
         if self._count >= limits.connections:
             return Crowd.TOO_MANY
         if self._count_of[peer_address] >= limits.connections_per_peer:
             return Crowd.TOO_MANY_OF_PEER
         now_s = self._loop.time()
-        rate = self._rates.pop(peer_address, None) or Bucket(limits.connects_per_s_per_peer, now_s)
+        rate = self._rates.pop(peer_address, None)
+        if rate is None or rate.per_s != limits.connects_per_s_per_peer:
+            rate = Bucket(limits.connects_per_s_per_peer, now_s)
         self._rates[peer_address] = rate
         if len(self._rates) > PEER_COUNT_MAX:
             del self._rates[next(iter(self._rates))]
@@ -159,6 +166,15 @@ class Listener:
         self._count_of[peer_address] += step
         if not self._count_of[peer_address]:
             del self._count_of[peer_address]
+
+
+def log_opened(door: str, port: int) -> None:
+    """Say that a door takes clients from now on."""
+    log.info(
+        "%s is open on port %d",
+        *(door, port),
+        extra={"event": "door_opened", "door": door, "port": port},
+    )
 
 
 def _handshake_failure(error: OSError) -> str:

@@ -71,24 +71,31 @@ class Tls:
         self.warnings: tuple[Flaw, ...] = ()
         self.reload()
 
-    def reload(self) -> None:
-        """Read the files again; when they cannot be used nothing changes. Raises TlsUnusable."""
+    @property
+    def options(self) -> TlsOptions:
+        """What is in force."""
+        return self._options
+
+    def reload(self, options: TlsOptions | None = None) -> None:
+        """Read the files again, or others; when they cannot be used nothing changes. Raises TlsUnusable.
+
+        What gRPC demands of its clients is fixed when that door opens.
+        """
+        options = self._options if options is None else options
         flaws = flaws_of(
-            self._options.certificate_file,
-            self._options.key_file,
-            self._options.client_ca_file,
-            self._now_ms(),
+            options.certificate_file, options.key_file, options.client_ca_file, self._now_ms()
         )
         fatal = [flaw for flaw in flaws if flaw.is_fatal]
         if fatal:
             raise TlsUnusable("; ".join(str(flaw) for flaw in fatal))
-        contexts = {door: self._context(door) for door in ("mqtt", "http")}
-        ca_file = self._options.client_ca_file
+        contexts = {door: _context(options, door) for door in ("mqtt", "http")}
+        ca_file = options.client_ca_file
         self.pems = Pems(
-            self._options.key_file.read_bytes(),
-            self._options.certificate_file.read_bytes(),
+            options.key_file.read_bytes(),
+            options.certificate_file.read_bytes(),
             None if ca_file is None else ca_file.read_bytes(),
         )
+        self._options = options
         self.warnings = tuple(flaw for flaw in flaws if not flaw.is_fatal)
         self._contexts = contexts
 
@@ -100,12 +107,13 @@ class Tls:
         """Return whether a door asks its clients for a certificate."""
         return self._options.demand(door)
 
-    def _context(self, door: str) -> ssl.SSLContext:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self._options.certificate_file, self._options.key_file)
-        demand = self._options.demand(door)
-        if demand is not Demand.NONE:
-            context.load_verify_locations(cafile=self._options.client_ca_file)
-        context.verify_mode = VERIFY_MODE[demand]
-        return context
+
+def _context(options: TlsOptions, door: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(options.certificate_file, options.key_file)
+    demand = options.demand(door)
+    if demand is not Demand.NONE:
+        context.load_verify_locations(cafile=options.client_ca_file)
+    context.verify_mode = VERIFY_MODE[demand]
+    return context

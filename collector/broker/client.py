@@ -17,6 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from phusong.collector.broker.options import V5, BrokerOptions
+from phusong.collector.traces import TRACEPARENT
 
 AT_LEAST_ONCE = 1
 # The broker keeps our session as long as it is willing to.
@@ -42,6 +43,7 @@ class Delivery(NamedTuple):
     topic: str
     payload: bytes
     packet_id: int  # 0 for QoS 0, which is not acknowledged
+    traceparents: tuple[str, ...] = ()
 
 
 class BrokerClient:
@@ -192,7 +194,9 @@ class BrokerClient:
             topic = message.topic
         except UnicodeDecodeError:
             topic = TOPIC_UNREADABLE
-        self._take(self, Delivery(topic, bytes(message.payload), packet_id))
+        properties = getattr(message.properties, "UserProperty", ())  # only MQTT 5 has them
+        traceparents = tuple(value for key, value in properties if key == TRACEPARENT)
+        self._take(self, Delivery(topic, bytes(message.payload), packet_id, traceparents))
 
 
 def _session(options: BrokerOptions) -> dict[str, Any]:

@@ -16,10 +16,12 @@ from phusong.collector.journal.writer import JournalFailed
 from phusong.collector.parcel import Outcome, Parcel
 from phusong.collector.routes import TooManyRoutes
 from phusong.collector.topics import route_of_topic
+from phusong.collector.traces import BatchTrace
 from phusong.kernels.frame import Transport
 
 log = logging.getLogger(__name__)
 
+DOOR = "broker"
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 30.0
 # A connection that held this long was sound, so the next trouble starts with short waits again.
@@ -42,11 +44,16 @@ class BrokerCounts:
     """What happened between us and the broker since the process started."""
 
     is_connected: bool
-    reconnect_count: int
+    connect_count: int
     lost_session_count: int
     received_count: int
     acknowledged_count: int
     refused_subscription_count: int  # now, not since the start
+
+    @property
+    def reconnect_count(self) -> int:
+        """How often there was a connection after the first."""
+        return max(0, self.connect_count - 1)
 
 
 class BrokerRoad:
@@ -62,9 +69,11 @@ class BrokerRoad:
         options: BrokerOptions,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """`chance` returns 0…1, for the waits between attempts."""
+        """`chance` returns 0…1, for the waits between attempts. Raises OSError when a file of TLS is unusable."""
+        self._tls = options.tls_context()
         self._intake = intake
         self._options = options
+        self._names = {"broker": options.address, "client_id": options.client_id}  # for the log
         self._chance = chance
         self._number_of: dict[str, int] = {}
         self._stop = asyncio.Event()
@@ -72,13 +81,13 @@ class BrokerRoad:
         self._trouble = "not connected yet"
         self._refused: dict[str, str] = {}
         self._connect_count = 0
+        self._earlier_connect_count = 0
         self._lost_session_count = 0
         self._received_count = 0
         self._acknowledged_count = 0
 
     async def __aenter__(self) -> Self:
-        """Start reading; returns before there is a connection. Raises OSError when a file of TLS is unusable."""
-        self._tls = self._options.tls_context()
+        """Start reading; returns before there is a connection."""
         self.task = asyncio.create_task(self._run(), name="broker")
         return self
 
@@ -92,12 +101,19 @@ class BrokerRoad:
         """The counters as they stand."""
         return BrokerCounts(
             is_connected=self._client is not None,
-            reconnect_count=max(0, self._connect_count - 1),
+            connect_count=self._earlier_connect_count + self._connect_count,
             lost_session_count=self._lost_session_count,
             received_count=self._received_count,
             acknowledged_count=self._acknowledged_count,
             refused_subscription_count=len(self._refused),
         )
+
+    def count_on(self, before: BrokerCounts) -> None:
+        """Count on from what another road counted, whose place this one takes."""
+        self._earlier_connect_count = before.connect_count
+        self._lost_session_count += before.lost_session_count
+        self._received_count += before.received_count
+        self._acknowledged_count += before.acknowledged_count
 
     def not_ready(self) -> str | None:
         """Say why the broker is not read, None when it is."""
@@ -123,7 +139,9 @@ class BrokerRoad:
                 failure_count = 1 if loop.time() - start_s >= STEADY_S else failure_count + 1
                 wait_s = backoff_s(failure_count, self._chance())
                 log.warning(
-                    "broker %s: %s; trying again in %.1f s", self._options.address, lost, wait_s
+                    "broker %s: %s; trying again in %.1f s",
+                    *(self._options.address, lost, wait_s),
+                    extra={**self._names, "event": "broker_lost", "reason": str(lost)},
                 )
                 await self._stopped_within(wait_s)
 
@@ -158,6 +176,12 @@ class BrokerRoad:
                 log.error(
                     "broker %s refused the subscription to %s for client %r: %s. Nothing published there is read.",
                     *(self._options.address, pattern, self._options.client_id, reason),
+                    extra={
+                        **self._names,
+                        "event": "broker_subscription_refused",
+                        "filter": pattern,
+                        "reason": reason,
+                    },
                 )
 
     def _note_connected(self, client: BrokerClient) -> None:
@@ -167,8 +191,14 @@ class BrokerRoad:
                 "broker %s has forgotten the session of client %r: what it had acknowledged to publishers"
                 " and not yet delivered is lost",
                 *(self._options.address, self._options.client_id),
+                extra={**self._names, "event": "broker_session_lost"},
             )
         self._connect_count += 1
+        log.info(
+            "broker %s is read as client %r",
+            *(self._options.address, self._options.client_id),
+            extra={**self._names, "event": "broker_connected", "has_session": client.has_session},
+        )
         self._client = client
 
     def _take(self, client: BrokerClient, delivery: Delivery) -> None:
@@ -176,7 +206,9 @@ class BrokerRoad:
         self._received_count += 1
         try:
             number = self._number(delivery.topic)
-            complete = partial(self._complete, client, delivery.packet_id)
+            traces = self._intake.traces
+            trace = traces.begin(DOOR, delivery.traceparents) if delivery.traceparents else None
+            complete = partial(self._complete, client, delivery.packet_id, trace=trace)
             self._intake.offer(Parcel.of_one(number, delivery.payload, complete))
         except (TooManyRoutes, JournalFailed) as error:
             client.end(str(error))  # not acknowledged: the broker keeps it
@@ -194,8 +226,16 @@ class BrokerRoad:
                 self._number_of[topic] = number
         return number
 
-    def _complete(self, client: BrokerClient, packet_id: int, outcome: Outcome) -> None:
+    def _complete(
+        self,
+        client: BrokerClient,
+        packet_id: int,
+        outcome: Outcome,
+        *,
+        trace: BatchTrace | None = None,
+    ) -> None:
         """Acknowledge what is on disk, poison included. The intake completes parcels in the order they came."""
+        self._intake.note(trace, outcome)
         if packet_id and not isinstance(outcome, Exception):
             self._acknowledged_count += client.acknowledge(packet_id)
 

@@ -3,6 +3,7 @@
 Belongs to whoever holds the writer's lock; everything here blocks and belongs on a thread.
 """
 
+import logging
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from phusong.collector.journal.segment import (
 )
 from phusong.kernels.merkle import Tree, leaf_hash
 from phusong.kernels.note import Head, PublicKey
+
+log = logging.getLogger(__name__)
 
 # A receipt promises the next signed head; a minute of frames is what nobody can prove yet.
 SIGN_EVERY_S = 60.0
@@ -65,6 +68,11 @@ class Notary:
         head = Head(self._journal, 0, 1, self._tree, self._chain, time)
         self._heads.append(self._signer.sign(head), time[: len("2021-10-01")])
         self._signed_size = self._tree.size
+        log.info(
+            "the journal's head is signed at sequence %d",
+            head.last,
+            extra={"event": "head_signed", "sequence": head.last},
+        )
         return True
 
     def seal_next(self) -> bool:
@@ -75,6 +83,11 @@ class Notary:
             if path != sealed_path(self._folder, segment):
                 _check_follows(path, following)
                 seal_segment(self._folder, segment, self._signer, _time_text(self._clock_ms()))
+                log.info(
+                    "segment %d is sealed",
+                    segment,
+                    extra={"event": "segment_sealed", "segment": segment},
+                )
                 return True
             remove_logs(self._folder, segment)  # left by a crash after the last step but one
         remove_drafts(self._folder)

@@ -40,6 +40,9 @@ CONNECT_MAX_BYTES = 65_536
 OVERSIZED_KEPT_BYTES = 4096
 PUBLISH_TYPE = 3
 NO_CONNECT = "no CONNECT in time"
+DISCONNECTED = "disconnected"
+# All clients of a door that closes, at once: the log has a line for the whole of it.
+QUIET_ENDS = (DisconnectReasonCode.SERVER_SHUTTING_DOWN,)
 
 
 class Endpoint(Protocol):
@@ -128,7 +131,7 @@ class Connection(asyncio.Protocol):
             if self._session is not None and not self._endpoint.intake.is_full:
                 position = self._session.read(whole, position)
                 if self._session.has_disconnected:
-                    self._close("disconnected")
+                    self._close(DISCONNECTED)
             self._keep_tail(whole, position)
             self._note_heard(heard_bytes, is_packet_new=position > 0)
             self._after_reading()
@@ -160,7 +163,9 @@ class Connection(asyncio.Protocol):
         if self._is_closing or self._transport is None:
             return
         self._is_closing = True
-        log.info("mqtt client %r: %s: %s", self.client_id, code.name, reason)
+        self._say_ended(
+            logging.DEBUG if code in QUIET_ENDS else logging.INFO, code.name.lower(), reason
+        )
         if self._session is not None:
             self._session.flush()
             self._transport.write(self._session.goodbye(code, reason))
@@ -321,12 +326,27 @@ class Connection(asyncio.Protocol):
         """Close without a DISCONNECT, after what is already written."""
         if self._transport is not None and not self._is_closing:
             self._is_closing = True
-            log.info("mqtt client %r: %s", self.client_id, reason)
+            level = logging.DEBUG if reason == DISCONNECTED else logging.INFO
+            self._say_ended(level, "closed", reason)
             if reason == NO_CONNECT:
                 self._endpoint.doorkeeper.deny(
                     DOOR, "hello_timeout", peer_of(self._transport).address
                 )
             self._close_soon()
+
+    def _say_ended(self, level: int, code: str, reason: str) -> None:
+        log.log(
+            level,
+            "mqtt client %r: %s: %s",
+            *(self.client_id, code, reason),
+            extra={
+                "event": "client_ended",
+                "client_id": self.client_id,
+                "principal": self.guest.principal or None,
+                "code": code,
+                "reason": reason,
+            },
+        )
 
     def _close_soon(self) -> None:
         """Close after what is already written, or without that when the client does not read it."""

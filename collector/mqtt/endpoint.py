@@ -57,7 +57,7 @@ class MqttEndpoint:
             DOOR,
             listening_sockets(DOOR, self.host, self.port),
             lambda on_lost, crowd: Connection(self, on_lost, crowd),
-            self.doorkeeper.limits,
+            lambda: self.doorkeeper.limits,
             tls=lambda: None if self._tls is None else self._tls.context(DOOR),
             deny=self.doorkeeper.deny,
         )

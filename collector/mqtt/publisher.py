@@ -22,6 +22,7 @@ from phusong.collector.mqtt.refused import Refused
 from phusong.collector.parcel import Outcome, Parcel
 from phusong.collector.routes import RouteTable, TooManyRoutes
 from phusong.collector.topics import route_of_topic
+from phusong.collector.traces import TRACEPARENT, BatchTrace
 from phusong.kernels.columns import ByteColumn, Int64Column
 from phusong.kernels.frame import PayloadKind, Transport
 from phusong.kernels.publishes import (
@@ -141,7 +142,9 @@ class Publisher:
             raise Malformed("a QoS 0 message cannot be sent again")
         packet_id = np.array([packet.packet_id or 0], np.int64)
         number = self._number(packet.topic.encode())
-        complete = partial(self._complete, packet_id)
+        texts = [value for key, value in packet.user_properties or () if key == TRACEPARENT]
+        trace = self._intake.traces.begin("mqtt", texts) if texts else None
+        complete = partial(self._complete, packet_id, trace=trace)
         self._offer(Parcel.of_one(number, packet.payload, complete), packet_id)
 
     def flush(self) -> None:
@@ -189,8 +192,11 @@ class Publisher:
                 f"{self.unacknowledged_count} unacknowledged; CONNACK said {RECEIVE_MAX}",
             )
 
-    def _complete(self, packet_id: Int64Column, outcome: Outcome) -> None:
+    def _complete(
+        self, packet_id: Int64Column, outcome: Outcome, *, trace: BatchTrace | None = None
+    ) -> None:
         self.unacknowledged_count -= int(np.count_nonzero(packet_id))
+        self._intake.note(trace, outcome)
         if isinstance(outcome, Exception):
             return  # nothing is on disk: no acknowledgement, and the doors are closing
         acks = pubacks(

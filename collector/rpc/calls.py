@@ -15,6 +15,7 @@ from google.rpc.status_pb2 import Status
 
 from phusong.collector.admission.doorkeeper import Shown
 from phusong.collector.topics import route_of_names
+from phusong.collector.traces import TRACEPARENT
 from phusong.kernels.batch_names import batch_names
 from phusong.kernels.frame import PayloadKind, Route, Transport
 from phusong.kernels.reject import TAKEN
@@ -57,6 +58,11 @@ def token_in(metadata: Iterable[tuple[str, str]] | None) -> str:
         if scheme.lower() == "bearer":
             token = rest.strip()
     return token
+
+
+def traceparents_in(metadata: Iterable[tuple[str, str]] | None) -> list[str]:
+    """Return every trace context in a call's metadata."""
+    return [value for key, value in metadata or () if key == TRACEPARENT]
 
 
 def peer_address(peer: str) -> str:

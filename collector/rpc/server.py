@@ -17,6 +17,7 @@ from phusong.collector.admission.doorkeeper import (
     Guest,
     denial_text,
 )
+from phusong.collector.admission.listener import log_opened
 from phusong.collector.admission.tls import Demand, Tls
 from phusong.collector.decisions import DecisionBoard, DecisionsForgotten
 from phusong.collector.intake import NO_ROOM_RETRY_MS, RETRY_MS, Intake, Overloaded
@@ -28,50 +29,26 @@ from phusong.collector.rpc.calls import (
     route_of_payload,
     shown,
     token_in,
+    traceparents_in,
 )
+from phusong.collector.rpc.limits import (
+    ALL_CALLS_COUNT_MAX,
+    HEALTH_CHECK,
+    HEALTH_WATCH,
+    OPTIONS,
+    QUESTION_COUNT_MAX,
+    REFLECTION_START,
+    STREAM_IN_FLIGHT_MAX,
+)
+from phusong.collector.traces import mark, read_traceparent
 from phusong.kernels.frame import Transport
 from phusong.kernels.route_names import is_slug
-from phusong.kernels.wire.decode import PAYLOAD_MAX_BYTES
 from phusong.v1.enforcement_pb2 import AcknowledgeRequest, AcknowledgeResponse, WatchRequest
 from phusong.v1.ingest_pb2 import Receipt
 
+DOOR = "grpc"
 INGEST = "phusong.v1.Ingest"
 ENFORCEMENT = "phusong.v1.Enforcement"
-
-# More than the largest payload: one that is too large is kept and gets a receipt that says so. Past this, which
-# is gRPC's own usual limit, the library refuses it before we see it.
-MESSAGE_MAX_BYTES = 4 * PAYLOAD_MAX_BYTES
-
-# Calls of one connection that may be under way, watches included; the client holds the others back, as HTTP/2 says. A call
-# waits for its commit with its payload in memory, so this bounds what one connection can make us hold.
-CALL_COUNT_MAX = 128
-# Of all connections. Past it calls are refused at once (RESOURCE_EXHAUSTED, by the library and so without a delay). The
-# library counts a call before it knows who calls, so whoever may not come in is sent away before its message is read.
-ALL_CALLS_COUNT_MAX = 8192
-# Questions that anybody may ask, health and reflection: so many at a time, each for so long as a hello may take.
-QUESTION_COUNT_MAX = 64
-HEALTH_CHECK = "/grpc.health.v1.Health/Check"
-HEALTH_WATCH = "/grpc.health.v1.Health/Watch"
-REFLECTION_START = "/grpc.reflection."
-OPTIONS = (
-    ("grpc.max_receive_message_length", MESSAGE_MAX_BYTES),
-    ("grpc.so_reuseport", 0),
-    ("grpc.max_concurrent_streams", CALL_COUNT_MAX),
-    # Names and a token.
-    ("grpc.max_metadata_size", 16_384),
-    # A connection without calls goes after five minutes, any after a day: its certificate may be an old one by then.
-    ("grpc.max_connection_idle_ms", 300_000),
-    ("grpc.max_connection_age_ms", 86_400_000),
-    ("grpc.max_connection_age_grace_ms", 60_000),
-    # A peer that vanished is noticed; one that pings more often than this is sent away.
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-)
-
-# Batches of one stream that wait for their commit; HTTP/2 flow control holds back the rest.
-STREAM_IN_FLIGHT_MAX = 256
 
 NOT_YOURS = "only the decisions of the operator of your credential can be watched and acknowledged"
 
@@ -131,6 +108,7 @@ class GrpcServer:
         for name in ("", INGEST, ENFORCEMENT):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         self._intake.failure.add_done_callback(self._say_unhealthy)
+        log_opened("grpc", self.port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -201,11 +179,16 @@ class GrpcServer:
     async def _export(self, payload: bytes, context: Context) -> Receipt:
         guest = await self._admit(context)
         await self._spend(context, guest, payload)
+        traces = self._intake.traces
+        trace = traces.begin(DOOR, traceparents_in(context.invocation_metadata()))
         try:
-            return await self._intake.submit(route_of_payload(payload, guest.principal), payload)
+            route = route_of_payload(payload, guest.principal)
+            return traces.end(trace, await self._intake.submit(route, payload))
         except Overloaded as error:
+            traces.fail(trace, str(error))
             await _abort_overloaded(context, error)
         except JournalFailed as error:
+            traces.fail(trace, str(error))
             await _abort(context, grpc.StatusCode.UNAVAILABLE, str(error))
 
     async def _export_stream(
@@ -217,8 +200,10 @@ class GrpcServer:
         try:
             with self._doorkeeper.visit(guest, reader.cancel) as is_room:
                 await self._end_unless(is_room, context, guest)
+                # Of all of its batches; a stream may last a day, so it is no span.
+                trace = read_traceparent(traceparents_in(context.invocation_metadata()))
                 while receipt := await waiting.get():
-                    yield await receipt
+                    yield mark(DOOR, trace, await receipt)
                 await asyncio.wait({reader})
             if reader.cancelled():
                 await self._abort_revoked(context, guest)

@@ -13,6 +13,7 @@ def main() -> None:
     if sys.argv[1:2] == ["serve"]:
         # Until the service listens for it itself: nothing is open yet, so there is nothing to close.
         signal.signal(signal.SIGTERM, _stop_at_once)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the configuration is read after this anyway
     from phusong.dashboards.commands.app import run
 
     run()

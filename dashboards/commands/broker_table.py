@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from phusong.collector.broker.options import KEEP_ALIVE_S, PORT, RECEIVE_MAX, BrokerOptions
-from phusong.dashboards.commands.exits import USAGE, fail, say
+from phusong.dashboards.commands.exits import Unusable
 
 PORT_MAX = 65_535
 UINT16_MAX = 65_535
@@ -64,15 +64,18 @@ class BrokerTable(BaseModel):
 
 
 def broker_options(table: BrokerTable | None) -> BrokerOptions | None:
-    """Return what the broker is read with; ends the command when the password cannot be read."""
+    """Return what the broker is read with. Raises Unusable when the password cannot be read."""
     if table is None:
         return None
-    if table.password_file is not None and table.tls_ca_file is None:
-        say(
-            f"phusong: broker: the password goes to {table.host} in clear; tls_ca_file turns TLS on"
-        )
     fields = table.model_dump(exclude={"password_file"})
     return BrokerOptions(**fields, password=_password(table.password_file))
+
+
+def broker_caution(table: BrokerTable | None) -> str | None:
+    """Say what is risky in how the broker is read, None when nothing is."""
+    if table is None or table.password_file is None or table.tls_ca_file is not None:
+        return None
+    return f"broker: the password goes to {table.host} in clear; tls_ca_file turns TLS on"
 
 
 def _password(file: Path | None) -> str:
@@ -83,9 +86,9 @@ def _password(file: Path | None) -> str:
             content = opened.read(PASSWORD_MAX_BYTES + 1)
         lines = content.decode().splitlines()
     except OSError as error:
-        fail(f"broker.password_file: {file}: {error.strerror}", USAGE)
-    except UnicodeDecodeError:
-        fail(f"broker.password_file: {file} is not UTF-8", USAGE)
+        raise Unusable(f"broker.password_file: {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Unusable(f"broker.password_file: {file} is not UTF-8") from error
     if len(lines) != 1 or len(content) > PASSWORD_MAX_BYTES:
-        fail(f"broker.password_file: {file}: expected the password alone, on one line", USAGE)
+        raise Unusable(f"broker.password_file: {file}: expected the password alone, on one line")
     return lines[0]

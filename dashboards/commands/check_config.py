@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from phusong.dashboards.commands.broker_table import broker_caution
 from phusong.dashboards.commands.configuration import NAMES, read_configuration, value_of
 from phusong.dashboards.commands.door_tables import tls_flaws
 from phusong.dashboards.commands.exits import USAGE, say
@@ -29,9 +30,14 @@ def check_config(
         for error in found:
             say(f"phusong: {error}")
         raise SystemExit(USAGE)
+    for unknown in found.unknown:
+        say(f"phusong: {unknown}")
     flaws = tls_flaws(found.configuration.tls)
     for flaw in flaws:
         say(f"phusong: tls: {flaw}")
+    caution = broker_caution(found.configuration.broker)
+    if caution is not None:
+        say(f"phusong: {caution}")
     for name in NAMES:
         if "." in name and value_of(found.configuration, name.partition(".")[0]) is None:
             continue  # a table that is not given has no values

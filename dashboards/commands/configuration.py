@@ -5,6 +5,7 @@ A value inside a table is named `table.key`, and set by PHUSONG_TABLE_KEY.
 
 import os
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,11 +15,15 @@ from pydantic_core import ErrorDetails
 from phusong.collector.space import RESERVE_BYTES
 from phusong.dashboards.commands.broker_table import PORT_MAX, BrokerTable
 from phusong.dashboards.commands.door_tables import LimitsTable, TlsTable, is_open_to_network
+from phusong.dashboards.commands.log_table import LogTable
 from phusong.verifier.quota.settings import QUOTA_BYTES_DEFAULT
 
 MQTT_PORT = 1883
 GRPC_PORT = 4317 + 1  # beside OpenTelemetry's, which may run on the same host
 HTTP_PORT = 9464
+PREFIX = "PHUSONG_"
+# Read elsewhere: where compiled kernels are kept, and by tests.
+OTHER_VARIABLES = {"PHUSONG_KERNEL_CACHE", "PHUSONG_SEED"}
 
 
 class Configuration(BaseModel):
@@ -57,7 +62,12 @@ class Configuration(BaseModel):
         False, description="Listen without TLS on an address that other machines can reach."
     )
     tls: TlsTable | None = Field(None, description="TLS for MQTT, gRPC and HTTP.")
-    limits: LimitsTable | None = Field(None, description="How much the doors let through.")
+    limits: LimitsTable = Field(
+        LimitsTable.model_validate({}), description="How much the doors let through."
+    )
+    log: LogTable = Field(
+        LogTable.model_validate({}), description="What the service says on stderr."
+    )
     broker: BrokerTable | None = Field(
         None, description="A broker that telemetry is read from besides."
     )
@@ -76,6 +86,7 @@ class Configuration(BaseModel):
 TABLES: dict[str, type[BaseModel]] = {
     "tls": TlsTable,
     "limits": LimitsTable,
+    "log": LogTable,
     "broker": BrokerTable,
 }
 NAMES = (
@@ -85,12 +96,15 @@ NAMES = (
 
 
 class Layered:
-    """A configuration, and where each of its values came from."""
+    """A configuration, where each of its values came from, and variables that look like ours and are none."""
 
-    def __init__(self, configuration: Configuration, origin: dict[str, str]) -> None:
-        """Keep both."""
+    def __init__(
+        self, configuration: Configuration, origin: dict[str, str], unknown: list[str]
+    ) -> None:
+        """Keep all three."""
         self.configuration = configuration
         self.origin = origin
+        self.unknown = unknown
 
 
 def read_configuration(file: Path | None, flags: dict[str, Any]) -> Layered | list[str]:
@@ -106,12 +120,27 @@ def read_configuration(file: Path | None, flags: dict[str, Any]) -> Layered | li
     given = _flat(toml)
     origin = dict.fromkeys(NAMES, "default") | dict.fromkeys(given, str(file))
     origin |= {name: variable_of(name) for name in env}
-    origin |= {name: f"--{name.replace('_', '-')}" for name in flags}
+    origin |= {name: f"--{name.replace('_', '-').replace('.', '-')}" for name in flags}
     try:
         configuration = Configuration(**_nested(given | env | flags))
     except ValidationError as errors:
         return [_error_text(error, origin) for error in errors.errors()]
-    return Layered(configuration, origin)
+    return Layered(configuration, origin, unknown_variables())
+
+
+def unknown_variables() -> list[str]:
+    """Say which variables of the environment begin like ours and set nothing, and what may have been meant.
+
+    They are no errors: an orchestrator makes some of its own (Kubernetes does, of a service named phusong).
+    """
+    known = {variable_of(name) for name in NAMES} | OTHER_VARIABLES
+    found = []
+    for variable in sorted(set(os.environ) - known):
+        if variable.startswith(PREFIX):
+            near = get_close_matches(variable, known, 1)
+            hint = f"did you mean {near[0]}?" if near else "see `phusong check-config`"
+            found.append(f"{variable} is no setting and is ignored; {hint}")
+    return found
 
 
 def disk_reserve_bytes() -> int:
@@ -174,7 +203,7 @@ def _error_text(error: ErrorDetails, origin: dict[str, str]) -> str:
 
 def variable_of(name: str) -> str:
     """Return the environment variable that sets a value."""
-    return f"PHUSONG_{name.upper().replace('.', '_')}"
+    return f"{PREFIX}{name.upper().replace('.', '_')}"
 
 
 def _read_toml(file: Path) -> dict[str, Any] | list[str]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from phusong.collector.admission.limits import DEFAULT_LIMITS, Limits
 from phusong.collector.admission.tls import Demand, Tls, TlsOptions, TlsUnusable
 from phusong.collector.admission.tls_files import Flaw, flaws_of
-from phusong.dashboards.commands.exits import USAGE, fail, say
+from phusong.dashboards.commands.exits import Unusable
 from phusong.dashboards.commands.options import now_ms
 
 DAY_S = 86_400
@@ -102,22 +102,24 @@ def is_open_to_network(host: str) -> bool:
         return host != "localhost"
 
 
-def limits_of(table: LimitsTable | None) -> Limits:
+def limits_of(table: LimitsTable) -> Limits:
     """Return the limits of a configuration."""
-    return DEFAULT_LIMITS if table is None else Limits(**table.model_dump())
+    return Limits(**table.model_dump())
 
 
 def tls_of(table: TlsTable | None) -> Tls | None:
-    """Return what the doors shake hands with; ends the command when a file cannot be used."""
+    """Return what the doors shake hands with. Raises Unusable when a file cannot be used."""
     if table is None:
         return None
     try:
-        tls = Tls(TlsOptions(**table.model_dump()), now_ms)
+        return Tls(tls_options(table), now_ms)
     except TlsUnusable as unusable:
-        fail(f"tls: {unusable}", USAGE)
-    for warning in tls.warnings:
-        say(f"phusong: tls: {warning}")
-    return tls
+        raise Unusable(f"tls: {unusable}") from unusable
+
+
+def tls_options(table: TlsTable) -> TlsOptions:
+    """Return the files and demands of a configuration."""
+    return TlsOptions(**table.model_dump())
 
 
 def tls_flaws(table: TlsTable | None) -> list[Flaw]:

@@ -9,6 +9,10 @@ USAGE = 2
 NON_COMPLIANT = 3
 
 
+class Unusable(Exception):
+    """A value of the configuration cannot be used as things are; the message says which and why. Status 2."""
+
+
 def say(message: str) -> None:
     """Write one line for people."""
     sys.stderr.write(f"{message}\n")

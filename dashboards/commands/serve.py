@@ -3,6 +3,7 @@
 What it needs is heavy and loads late (`serving`), so that a wrong flag or an early SIGTERM is answered at once.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from phusong.dashboards.commands.broker_table import PORT_MAX
 from phusong.dashboards.commands.configuration import read_configuration
-from phusong.dashboards.commands.exits import USAGE, say
+from phusong.dashboards.log_lines import LogFormat, LogLevel
 
 
 def serve(
@@ -47,13 +48,21 @@ def serve(
             "--site-metrics/--no-site-metrics", help="Serve series per site on /metrics/sites."
         ),
     ] = None,
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option("--log-format", help="Default: human on a terminal, else JSON lines."),
+    ] = None,
+    log_level: Annotated[
+        LogLevel | None, typer.Option("--log-level", help="The least that is said. Default: info.")
+    ] = None,
     clock_start: Annotated[
         str | None, typer.Option("--clock-start", help="Rehearsals only: the clock starts here.")
     ] = None,
 ) -> None:
     """Take telemetry in by MQTT and gRPC, judge it, expose /metrics.
 
-    Prints one JSON line with the ports on stdout when ready; SIGTERM and Ctrl-C stop it cleanly.
+    Prints one JSON line with the ports on stdout when ready; SIGTERM and Ctrl-C stop it cleanly, SIGHUP reads
+    the configuration again (docs/operating.md says what is in force at once).
 
     Examples:
 
@@ -71,12 +80,9 @@ def serve(
         "plaintext": plaintext,
         "site_metrics": site_metrics,
         "clock_start": clock_start,
+        "log.format": log_format,
+        "log.level": log_level,
     }
-    found = read_configuration(config, flags)
-    if isinstance(found, list):
-        for error in found:
-            say(f"phusong: {error}")
-        raise SystemExit(USAGE)
     from phusong.dashboards.commands.serving import run_service
 
-    run_service(found.configuration)
+    run_service(partial(read_configuration, config, flags))

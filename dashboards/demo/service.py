@@ -84,7 +84,17 @@ def _is_held(lock: Path) -> bool:
 def running_service(data: Path) -> Iterator[tuple[Ports, "subprocess.Popen[str]"]]:
     """Run `phusong serve` on free ports of loopback and on the demo's clock; stop it cleanly at the end."""
     arguments = ("serve", "--data", str(data), "--clock-start", season.CLOCK_START.isoformat())
-    ports = ("--mqtt-port", "0", "--grpc-port", "0", "--http-port", "0", "--open-loopback")
+    ports = (
+        "--mqtt-port",
+        "0",
+        "--grpc-port",
+        "0",
+        "--http-port",
+        "0",
+        "--open-loopback",
+        "--log-format",
+        "human",
+    )
     with subprocess.Popen(  # noqa: S603  (our own interpreter and arguments)
         (*PHUSONG, *arguments, *ports),
         stdout=subprocess.PIPE,

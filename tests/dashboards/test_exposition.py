@@ -113,7 +113,7 @@ def facts() -> Facts:
         judged=status,
         broker=BrokerCounts(
             is_connected=True,
-            reconnect_count=2,
+            connect_count=3,
             lost_session_count=1,
             received_count=9,
             acknowledged_count=8,

@@ -26,8 +26,8 @@ from phusong.v1.journal_pb2 import PayloadKind
 CALM_TIMEOUT_S = 120
 ARRIVAL_TIMEOUT_S = 60
 HARMS = (
-    *("service killed", "service stopped", "verifier killed", "verifier stopped"),
-    *("verifier orphaned", "broker restarted", "broker killed", "cut at once"),
+    *("service killed", "service stopped", "service reloaded", "verifier killed"),
+    *("verifier stopped", "verifier orphaned", "broker restarted", "broker killed", "cut at once"),
 )
 SHOWN_COUNT = 50
 

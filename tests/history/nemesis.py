@@ -22,6 +22,10 @@ async def stop_service(world: World, _chance: random.Random) -> None:
     await world.start()
 
 
+async def reload_service(world: World, chance: random.Random) -> None:
+    await world.reload(chance.randrange(8, 1024))
+
+
 async def kill_verifier(world: World, _chance: random.Random) -> None:
     await world.signal_verifier(signal.SIGKILL)
     world.counts["verifier killed"] += 1
@@ -64,7 +68,7 @@ async def cut_all(world: World, _chance: random.Random) -> None:
 
 
 HARMS = (
-    *(kill_service, orphan_verifier, stop_service, kill_verifier, stop_verifier),
+    *(kill_service, orphan_verifier, stop_service, reload_service, kill_verifier, stop_verifier),
     *(restart_broker, kill_broker, cut_all),
 )
 

@@ -55,11 +55,7 @@ class World:
             port = self.broker.port if name in {"devices", "broker"} else 1
             proxy = FaultProxy(port, f"{name} {self._seed}", share)
             self.proxies[name] = await self._stack.enter_async_context(proxy)
-        config = self._folder / "phusong.toml"
-        config.write_text(
-            f'[broker]\nhost = "127.0.0.1"\nport = {self.proxies["broker"].port}\n'
-            f'client_id = "{BROKER_CLIENT_ID}"\n'
-        )
+        self._configure(1024)
         await self.start()
         await self._broker_is_read()
         await asyncio.to_thread(phusong, "registry", "add", "sites", sites, "--data", self.data)
@@ -105,6 +101,19 @@ class World:
         status = await asyncio.to_thread(self._served.stop)
         assert status == 0, (self._folder / "data.stderr").read_text()
         await asyncio.to_thread(self._end)
+
+    async def reload(self, number: int) -> None:
+        """Change settings under load: the road to the broker begins anew, and each source's rate."""
+        self.counts["service reloaded"] += 1
+        errors = self._folder / "data.stderr"
+        before = errors.read_text().count('"event": "reloaded"')
+        self._configure(number)
+        self._served.process.send_signal(signal.SIGHUP)
+        for _ in range(CAUGHT_UP_TIMEOUT_S * 10):
+            if errors.read_text().count('"event": "reloaded"') > before:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError("the service does not reload")
 
     async def kill_broker(self) -> None:
         """What it acknowledged in its last seconds may be gone: the record has to know when it was."""
@@ -189,6 +198,13 @@ class World:
                 return
             await asyncio.sleep(0.1)
         raise AssertionError("the service does not read the broker")
+
+    def _configure(self, number: int) -> None:
+        (self._folder / "phusong.toml").write_text(
+            f'[broker]\nhost = "127.0.0.1"\nport = {self.proxies["broker"].port}\n'
+            f'client_id = "{BROKER_CLIENT_ID}"\nreceive_max = {number}\n'
+            f"[limits]\nbytes_per_s_per_source = {number << 20}\n"
+        )
 
     def _report(self, name: str, command: tuple[str, ...]) -> Any:
         ran = phusong(*command, "--data", self.data, "--format", "json", status=None)

@@ -25,19 +25,19 @@ _sym_db = _symbol_database.Default()
 from phusong.v1 import telemetry_pb2 as phusong_dot_v1_dot_telemetry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17phusong/v1/ingest.proto\x12\nphusong.v1\x1a\x1aphusong/v1/telemetry.proto\"\xca\x01\n\x07Receipt\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x12\n\nboot_epoch\x18\x02 \x01(\x04\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x18\n\x10journal_sequence\x18\x04 \x01(\x03\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x05 \x01(\x03\x12\x17\n\x0f\x64uplicate_count\x18\x06 \x01(\x03\x12\x15\n\rrefused_count\x18\x07 \x01(\x03\x12\'\n\x07refused\x18\x08 \x03(\x0b\x32\x16.phusong.v1.RefusedRow\"L\n\nRefusedRow\x12!\n\x04kind\x18\x01 \x01(\x0e\x32\x13.phusong.v1.RowKind\x12\x0b\n\x03row\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t*_\n\x07RowKind\x12\x18\n\x14ROW_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fROW_KIND_SIGNAL\x10\x01\x12\x12\n\x0eROW_KIND_USAGE\x10\x02\x12\x11\n\rROW_KIND_CELL\x10\x03\x32v\n\x06Ingest\x12\x30\n\x06\x45xport\x12\x11.phusong.v1.Batch\x1a\x13.phusong.v1.Receipt\x12:\n\x0c\x45xportStream\x12\x11.phusong.v1.Batch\x1a\x13.phusong.v1.Receipt(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17phusong/v1/ingest.proto\x12\nphusong.v1\x1a\x1aphusong/v1/telemetry.proto\"\xdc\x01\n\x07Receipt\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x12\n\nboot_epoch\x18\x02 \x01(\x04\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x18\n\x10journal_sequence\x18\x04 \x01(\x03\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x05 \x01(\x03\x12\x17\n\x0f\x64uplicate_count\x18\x06 \x01(\x03\x12\x15\n\rrefused_count\x18\x07 \x01(\x03\x12\'\n\x07refused\x18\x08 \x03(\x0b\x32\x16.phusong.v1.RefusedRow\x12\x10\n\x08trace_id\x18\t \x01(\t\"L\n\nRefusedRow\x12!\n\x04kind\x18\x01 \x01(\x0e\x32\x13.phusong.v1.RowKind\x12\x0b\n\x03row\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t*_\n\x07RowKind\x12\x18\n\x14ROW_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fROW_KIND_SIGNAL\x10\x01\x12\x12\n\x0eROW_KIND_USAGE\x10\x02\x12\x11\n\rROW_KIND_CELL\x10\x03\x32v\n\x06Ingest\x12\x30\n\x06\x45xport\x12\x11.phusong.v1.Batch\x1a\x13.phusong.v1.Receipt\x12:\n\x0c\x45xportStream\x12\x11.phusong.v1.Batch\x1a\x13.phusong.v1.Receipt(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'phusong.v1.ingest_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROWKIND']._serialized_start=350
-  _globals['_ROWKIND']._serialized_end=445
+  _globals['_ROWKIND']._serialized_start=368
+  _globals['_ROWKIND']._serialized_end=463
   _globals['_RECEIPT']._serialized_start=68
-  _globals['_RECEIPT']._serialized_end=270
-  _globals['_REFUSEDROW']._serialized_start=272
-  _globals['_REFUSEDROW']._serialized_end=348
-  _globals['_INGEST']._serialized_start=447
-  _globals['_INGEST']._serialized_end=565
+  _globals['_RECEIPT']._serialized_end=288
+  _globals['_REFUSEDROW']._serialized_start=290
+  _globals['_REFUSEDROW']._serialized_end=366
+  _globals['_INGEST']._serialized_start=465
+  _globals['_INGEST']._serialized_end=583
 # @@protoc_insertion_point(module_scope)

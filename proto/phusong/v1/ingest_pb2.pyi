@@ -20,7 +20,7 @@ ROW_KIND_USAGE: RowKind
 ROW_KIND_CELL: RowKind
 
 class Receipt(_message.Message):
-    __slots__ = ("source", "boot_epoch", "sequence", "journal_sequence", "accepted_count", "duplicate_count", "refused_count", "refused")
+    __slots__ = ("source", "boot_epoch", "sequence", "journal_sequence", "accepted_count", "duplicate_count", "refused_count", "refused", "trace_id")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     BOOT_EPOCH_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,7 @@ class Receipt(_message.Message):
     DUPLICATE_COUNT_FIELD_NUMBER: _ClassVar[int]
     REFUSED_COUNT_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     source: str
     boot_epoch: int
     sequence: int
@@ -37,7 +38,8 @@ class Receipt(_message.Message):
     duplicate_count: int
     refused_count: int
     refused: _containers.RepeatedCompositeFieldContainer[RefusedRow]
-    def __init__(self, source: _Optional[str] = ..., boot_epoch: _Optional[int] = ..., sequence: _Optional[int] = ..., journal_sequence: _Optional[int] = ..., accepted_count: _Optional[int] = ..., duplicate_count: _Optional[int] = ..., refused_count: _Optional[int] = ..., refused: _Optional[_Iterable[_Union[RefusedRow, _Mapping]]] = ...) -> None: ...
+    trace_id: str
+    def __init__(self, source: _Optional[str] = ..., boot_epoch: _Optional[int] = ..., sequence: _Optional[int] = ..., journal_sequence: _Optional[int] = ..., accepted_count: _Optional[int] = ..., duplicate_count: _Optional[int] = ..., refused_count: _Optional[int] = ..., refused: _Optional[_Iterable[_Union[RefusedRow, _Mapping]]] = ..., trace_id: _Optional[str] = ...) -> None: ...
 
 class RefusedRow(_message.Message):
     __slots__ = ("kind", "row", "reason")

@@ -133,3 +133,30 @@ async def test_all_connections_of_a_source_are_on_one_account():
     assert doorkeeper.spend("grpc", second, 1, 10) > 0.5
     assert doorkeeper.spend("grpc", other, 1, 10) == 0
     assert doorkeeper.held == {"grpc": 1}
+
+
+async def test_loopback_that_is_shut_sends_away_who_came_without_a_credential():
+    doorkeeper = keeper(is_loopback_open=True, table=knowing())
+    guests = [
+        doorkeeper.admit("mqtt", Shown("127.0.0.1")),
+        doorkeeper.admit("mqtt", Shown("127.0.0.1", TOKEN, NAME)),
+    ]
+    left = []
+    for guest in guests:
+        doorkeeper.arrive(guest, lambda guest=guest: left.append(guest))
+
+    doorkeeper.change(doorkeeper.limits, is_loopback_open=False)
+    doorkeeper.change(doorkeeper.limits, is_loopback_open=False)
+
+    assert left == [guests[0]]
+    assert doorkeeper.admit("mqtt", Shown("127.0.0.1")) is Denial.NO_CREDENTIAL
+
+
+async def test_a_new_rate_holds_at_once_for_a_source_that_had_used_up_the_old_one():
+    doorkeeper = keeper(table=knowing(), bytes_per_s_per_source=10)
+    guest = doorkeeper.admit("mqtt", Shown("10.0.0.1", TOKEN, NAME))
+    assert doorkeeper.spend("mqtt", guest, 1000, 1) > 90
+
+    doorkeeper.change(Limits(bytes_per_s_per_source=10_000), is_loopback_open=False)
+
+    assert doorkeeper.spend("mqtt", guest, 1000, 1) == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 from batches import TOPIC, usage_payload
@@ -250,3 +251,42 @@ def test_waits_double_up_to_thirty_seconds_and_are_spread_out(monkeypatch):
     assert longest[:4] == [0.5, 1, 2, 4]
     assert max(longest) == longest[-1] == BACKOFF_MAX_S == 30
     assert backoff_s(3, 0.0) == 1
+
+
+@pytest.mark.slow
+async def test_a_broker_that_is_read_under_other_settings_loses_nothing_and_counts_on(
+    broker, version, tmp_path
+):
+    options = BrokerOptions("127.0.0.1", "collector", broker.port, version)
+    async with Doors(DoorOptions(tmp_path / "data", broker=options)) as doors:
+        await ready(doors)
+        with Publisher(broker.port) as publisher:
+            sent = [publisher.publish(*message) for message in batches(1, 400)]
+            await until(lambda: doors.broker_counts.received_count > 0)
+            for receive_max in (7, 70):
+                await doors.read_broker(replace(options, receive_max=receive_max))
+                await ready(doors)
+            sent += [publisher.publish(*message) for message in batches(401, 500)]
+            for info in sent:
+                await asyncio.to_thread(info.wait_for_publish, 10)
+        await until(lambda: counted(doors)[1] == 500)
+        await until(lambda: doors.broker_counts.acknowledged_count >= 500)
+
+        assert doors.broker_counts.connect_count == 3
+        assert doors.broker_counts.lost_session_count == 0
+        await doors.read_broker(None)
+        assert doors.broker_counts is None
+        assert doors.not_ready() is None
+
+
+@pytest.mark.slow
+async def test_a_broker_whose_files_are_unusable_leaves_the_one_before_in_place(
+    broker, version, tmp_path
+):
+    options = BrokerOptions("127.0.0.1", "collector", broker.port, version)
+    async with Doors(DoorOptions(tmp_path / "data", broker=options)) as doors:
+        await ready(doors)
+        with pytest.raises(OSError, match="No such file"):
+            await doors.read_broker(replace(options, tls_ca_file=tmp_path / "none"))
+        await publish(broker, *batches(1, 5))
+        await acknowledged(doors, 5)

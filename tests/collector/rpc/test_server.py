@@ -13,8 +13,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 import phusong.collector.intake as intake_module
 import phusong.collector.operator_decisions as decisions_module
-import phusong.collector.rpc.server as server_module
 from phusong.collector.doors import DoorOptions, Doors
+from phusong.collector.rpc.limits import CALL_COUNT_MAX
 from phusong.v1.enforcement_pb2 import AcknowledgeRequest, WatchRequest
 from phusong.v1.enforcement_pb2_grpc import EnforcementStub
 from phusong.v1.ingest_pb2 import Receipt
@@ -193,9 +193,9 @@ async def test_one_connection_may_have_so_many_calls_under_way_and_the_client_ho
 ):
     """Each call holds its payload until its commit, so an endless number would hold endless memory."""
     watch = EnforcementStub(channel).Watch
-    calls = [watch(WatchRequest(operator="viettel")) for _ in range(server_module.CALL_COUNT_MAX)]
+    calls = [watch(WatchRequest(operator="viettel")) for _ in range(CALL_COUNT_MAX)]
     waiting = [asyncio.ensure_future(call.read()) for call in calls]
-    while len(doors.board.of("viettel").readers) < server_module.CALL_COUNT_MAX:  # noqa: ASYNC110 - there is no event for it
+    while len(doors.board.of("viettel").readers) < CALL_COUNT_MAX:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0.01)
 
     one_more = asyncio.ensure_future(IngestStub(channel).Export(batch(1)))
