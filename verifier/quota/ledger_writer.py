@@ -42,4 +42,5 @@ class LedgerWriter:
             log.warning(
                 "the ledger could not be written: %s; `phusong quota --from … --to …` makes it again",
                 error,
+                extra={"event": "ledger_failed", "reason": str(error)},
             )
