@@ -28,7 +28,7 @@ from phusong.kernels.unnumbered import Arrival, UnnumberedRows
 from phusong.kernels.windows import SequenceWindows
 from phusong.v1.enforcement_pb2 import AcknowledgeRequest, Decision, DecisionsSent
 from phusong.v1.ingest_pb2 import RowKind
-from phusong.v1.journal_pb2 import FileRow
+from phusong.v1.journal_pb2 import FileRow, RegistryEntry
 from phusong.verifier.coverage.cells import CellState
 from phusong.verifier.coverage.floors import FloorShare
 from phusong.verifier.coverage.milestones import Milestones
@@ -106,11 +106,13 @@ class State:
         if self.lost_at_horizon is None and not self.horizon.knows(stored.received_time_ms):
             self.lost_at_horizon = lost_batches(self.windows, self.sources, self.cells)
         # As it stood before this frame: days close between two frames.
-        self._close_days(stored.received_time_ms)
+        if self.horizon.knows(stored.received_time_ms):
+            self.quota.close_days(self.ledger, self.position.sequence, stored.received_time_ms)
+        known = (stored.sequence, stored.received_time_ms)
         opened = open_frame(stored)
         # First, so that a list of sites judges the rows it came with.
         others = self._add_others(opened)
-        self._note_revisions(stored, Cause.RERATED)
+        self.quota.note_revisions(self.ledger, known, Cause.RERATED)
         self.lap("decode")
         facts = judge_payloads(
             opened,
@@ -125,7 +127,7 @@ class State:
         refusals.append(self._add_signal(opened, facts))
         self.lap("signal")
         refusals.append(self._add_usage(opened, facts))
-        self._note_revisions(stored, Cause.LATE)
+        self.quota.note_revisions(self.ledger, known, Cause.LATE)
         self.lap("usage")
         refusals.append(self._add_cells(opened, facts))
         self.lap("cells")
@@ -163,16 +165,6 @@ class State:
         if lost is None:
             lost = lost_batches(self.windows, self.sources, self.cells)
         return self.coverage.milestones(as_of_ms, self.operators, self.cells, lost, site_codes)
-
-    def _close_days(self, time_ms: int) -> None:
-        """Close the days whose time has come when a frame arrives."""
-        if self.ledger.due(time_ms) and self.horizon.knows(time_ms):
-            self.ledger.close(time_ms, self.position.sequence, self.quota.days, self.quota.entries)
-            self.quota.watch_days(self.ledger.watched)
-
-    def _note_revisions(self, stored: StoredFrame, cause: Cause) -> None:
-        revisions = self.quota.take_revisions()
-        self.ledger.note_revisions(revisions, stored.sequence, stored.received_time_ms, cause)
 
     def _refuse_payloads(self, opened: OpenedFrame) -> Refusals:
         refused = np.flatnonzero(opened.decoded.payloads.reject != TAKEN)
@@ -334,6 +326,8 @@ class State:
                 self.enforcement.note_acknowledged(other.route.operator, keys, received_ms)
 
     def _note_entered(self, frame: StoredFrame, other: OtherPayload) -> None:
+        if other.route.kind == PayloadKind.REGISTRY:
+            self._rate(frame, other.payload)
         if not self.registries.note(frame, other.envelope, other.payload, other.route.kind):
             self.quota.sims = self.registries.sims
             self.quota.after_quota = self.registries.operators
@@ -343,6 +337,12 @@ class State:
                 f"sequence {frame.sequence} changes the sites, the policy or which readings count"
             )
         self.coverage = CoverageState(self.registries.sites, self.registries.policy)
+
+    def _rate(self, frame: StoredFrame, payload: bytes) -> None:
+        """Rate by a list of platforms from its frame on, however early whoever builds this state knew of the list."""
+        entry = RegistryEntry.FromString(payload)
+        if entry.registry == "platforms" and self.horizon.knows(frame.received_time_ms):
+            self.quota.rate(entry.content, frame.received_time_ms)
 
     def _count_refused(self, opened: OpenedFrame, route: Route, reason: int, count: int) -> None:
         """Count payloads or file rows that were never rows of ours."""

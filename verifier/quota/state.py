@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from phusong.kernels.columns import BoolColumn, Int64Column, UsageReadings
 from phusong.kernels.meter_figures import LevelChanges, SimDays, changes_of
-from phusong.kernels.meter_state import Meter
 from phusong.kernels.meter_tables import NONE
 from phusong.v1.enforcement_pb2 import Action
 from phusong.verifier.names import Names
@@ -22,6 +21,8 @@ from phusong.verifier.quota.decisions import (
     parse_decision_key,
 )
 from phusong.verifier.quota.figures import QuotaFigures, quota_figures
+from phusong.verifier.quota.ledger import Cause, Ledger
+from phusong.verifier.quota.rating import RatingMeter
 from phusong.verifier.quota.report import QuotaDay
 from phusong.verifier.quota.reporting import account_days, report_day, used_bytes
 from phusong.verifier.quota.settings import THRESHOLDS_PERCENT, QuotaSettings
@@ -56,7 +57,8 @@ class QuotaState:
         self.after_quota = OperatorRegister()  # what each operator does at 100 percent
         self.settings = settings or QuotaSettings()
         self.operators = operators
-        self.meter = Meter(np.array(self.settings.threshold_bytes, np.int64))
+        thresholds = np.array(self.settings.threshold_bytes, np.int64)
+        self.meter = RatingMeter(thresholds, operators or Names())
         # By subscriber key and day: what has been taken and is not yet seen in the journal.
         self._taken: dict[SimDayKey, Taken] = {}
 
@@ -91,6 +93,10 @@ class QuotaState:
         """Return a day in a handful of numbers."""
         return quota_figures(self.meter, self.sims, self.settings, ict_day)
 
+    def rate(self, content: bytes, time_ms: int) -> None:
+        """Rate by a list of platforms from now on, and what was counted before again."""
+        self.meter.rate(content, time_ms)
+
     def days(self) -> list[int]:
         """Return the days of which usage readings were received."""
         return account_days(self.meter)
@@ -103,15 +109,15 @@ class QuotaState:
         """Note from now on what changes on days up to this one."""
         self.meter.watch_days(last_day)
 
-    def take_revisions(self) -> Int64Column:
-        """Return and forget what changed on watched days, as `Meter.take_revisions`."""
-        return self.meter.take_revisions()
+    def close_days(self, ledger: Ledger, sequence: int, time_ms: int) -> None:
+        """Close the days whose time has come when the frame after `sequence` arrives."""
+        if ledger.due(time_ms):
+            ledger.close(time_ms, sequence, self.days, self.entries)
+            self.watch_days(ledger.watched)
 
-    def used_bytes(
-        self, subscriber_key: Int64Column, ict_day: Int64Column
-    ) -> tuple[Int64Column, Int64Column]:
-        """Return what each SIM's day counts towards its quota, and what a midnight split attributed besides."""
-        return used_bytes(self.meter, subscriber_key, ict_day)
+    def note_revisions(self, ledger: Ledger, known: tuple[int, int], cause: Cause) -> None:
+        """Hand a ledger what the frame changed on days gone by. known: its sequence, and when it arrived."""
+        ledger.note_revisions(self.meter.take_revisions(), *known, cause)
 
     def take_decisions(self, first_day: int | None = None) -> list[DecisionRecord]:
         """Return what the state implies and nobody decided or took before, in the order of the readings.

@@ -1,6 +1,7 @@
 """The published learning platforms whose use is free: a dated list, so that a day can be rated again.
 
-CSV with the columns `platform`, `domain`, `free_from` and `free_until` (calendar days, the last may be empty).
+CSV with the columns `platform`, `domain`, `free_from` and `free_until` (calendar days, the last may be empty); and, where an
+operator rates a platform's traffic apart, `operator` and `rating_group`, its own number for it.
 """
 
 import csv
@@ -9,7 +10,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from phusong.kernels.registers import ERROR_COUNT_MAX, LineError
+from phusong.kernels.route_names import SLUG
 
+RATED = ("operator", "rating_group")
+# The field of the wire has 32 bits, and 0 is none.
+GROUP_MAX = 2**32 - 1
 COLUMNS = ("platform", "domain", "free_from", "free_until")
 
 
@@ -21,6 +26,8 @@ class Platform:
     domain: str
     free_from: date
     free_until: date | None
+    operator: str = ""
+    rating_group: int | None = None
 
 
 def read_platforms(content: bytes) -> list[LineError] | tuple[Platform, ...]:
@@ -71,6 +78,16 @@ def _read_row(row: dict[str, str], line: int) -> Platform | list[LineError]:
         errors.append(LineError(line, "free_from", "empty; expected a day, 2021-10-01"))
     if free_from and free_until and free_until < free_from:
         errors.append(LineError(line, "free_until", f"{free_until} lies before {free_from}"))
+    operator, group = ((row.get(name) or "").strip() for name in RATED)
+    if bool(operator) != bool(group):
+        errors.append(
+            LineError(line, RATED[not group], "empty; operator and rating_group go together")
+        )
+    elif group and (SLUG.fullmatch(operator) is None):
+        errors.append(LineError(line, RATED[0], f"{operator!r}: expected 1 to 64 of a-z 0-9 . _ -"))
+    elif group and not (group.isascii() and group.isdigit() and 0 < int(group) <= GROUP_MAX):
+        errors.append(LineError(line, RATED[1], f"{group!r}: expected 1 to {GROUP_MAX}"))
     if errors or free_from is None:
         return errors
-    return Platform(row["platform"].strip(), row["domain"].strip(), free_from, free_until)
+    names = (row["platform"].strip(), row["domain"].strip())
+    return Platform(*names, free_from, free_until, operator, int(group) if group else None)
