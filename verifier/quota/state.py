@@ -119,6 +119,12 @@ class QuotaState:
         """Hand a ledger what the frame changed on days gone by. known: its sequence, and when it arrived."""
         ledger.note_revisions(self.meter.take_revisions(), *known, cause)
 
+    def used_bytes(
+        self, subscriber_key: Int64Column, ict_day: Int64Column
+    ) -> tuple[Int64Column, Int64Column]:
+        """Return what each SIM's day counts towards its quota, and what a midnight split attributed besides."""
+        return used_bytes(self.meter, subscriber_key, ict_day)
+
     def take_decisions(self, first_day: int | None = None) -> list[DecisionRecord]:
         """Return what the state implies and nobody decided or took before, in the order of the readings.
 
