@@ -4,7 +4,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PROTO := $(wildcard proto/phusong/v1/*.proto)
-DEBIAN := mosquitto mosquitto-clients prometheus chromium strace
+DEBIAN := mosquitto mosquitto-clients prometheus chromium strace systemd
 export PHUSONG_KERNEL_CACHE ?= $(CURDIR)/.cache
 
 .PHONY: setup check test torture calibrate bench proto demo watch dashboards debian lock

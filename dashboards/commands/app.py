@@ -52,7 +52,11 @@ COMMANDS = {
         "Look into the journal, mend and prune it: stat, quarantine, restore, prune.",
     ),
     "audit": ("audit", "app", "Prove the journal and the figures made from it: verify."),
-    "export": ("export", "app", "Write files for programs that watch the service: rules."),
+    "export": (
+        "export",
+        "app",
+        "Write files for programs around the service: rules, dashboards, systemd.",
+    ),
     "pseudonymize": (
         "pseudonymize",
         "pseudonymize",

@@ -13,6 +13,8 @@ from phusong.dashboards.commands.exits import Unusable
 from phusong.dashboards.commands.options import now_ms
 
 DAY_S = 86_400
+# Of open files, for what is not an MQTT connection: gRPC, HTTP, segments and their copies, the verifier.
+DESCRIPTOR_RESERVE = 1024
 UINT16_MAX = 65_535  # of MQTT's keep-alive
 
 

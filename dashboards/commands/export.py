@@ -1,5 +1,6 @@
 """`phusong export`: what other programs need to watch the service, as plain files."""
 
+import sys
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -18,6 +19,8 @@ BOARD_FILES = (
     "phusong-quota.json",
     "phusong-health.json",
 )
+UNIT_FILE = "phusong.service"
+UNIT_COMMAND = "/usr/bin/phusong"
 PROVISIONING_FILES = ("datasource.yml", "dashboards.yml")
 # As the files have them, to be replaced by what is given.
 TARGETS = {"prometheus.yml": "127.0.0.1:9464", "prometheus-tls.yml": "phusong.example:9464"}
@@ -36,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
-    help="Write files for programs that watch the service: rules for Prometheus, dashboards for Grafana.",
+    help="Write files for programs around the service: rules for Prometheus, dashboards for Grafana, a unit for systemd.",
 )
 
 
@@ -98,6 +101,23 @@ def dashboards(
     say(
         "Next: copy provisioning/datasource.yml and provisioning/dashboards.yml to /etc/grafana/provisioning/datasources and"
         " …/dashboards as phusong.yml,\nload phusong.rules.yml in Prometheus, and restart Grafana."
+    )
+
+
+@app.command()
+def systemd(folder: FolderArgument) -> None:
+    """Write a unit for systemd: readiness, watchdog, reload, limits, and no rights but those needed.
+
+    Example: phusong export systemd /etc/systemd/system
+
+    The file phusong.service is replaced; keep your own changes beside it (`systemctl edit phusong`). docs/operating.md says the rest.
+    """
+    command = Path(sys.argv[0]).absolute()
+    source = files("phusong.dashboards") / "systemd" / UNIT_FILE
+    typer.echo(_write_file(source, folder / UNIT_FILE, {UNIT_COMMAND: str(command)}))
+    say(
+        "Next: useradd --system --home-dir /var/lib/phusong phusong; put the settings into /etc/phusong/phusong.toml;\n"
+        "systemctl daemon-reload; systemctl enable --now phusong; systemctl status phusong"
     )
 
 

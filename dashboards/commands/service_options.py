@@ -8,7 +8,7 @@ from functools import partial
 from phusong.collector.admission.limits import Limits
 from phusong.dashboards.commands.broker_table import broker_caution, broker_options
 from phusong.dashboards.commands.configuration import Configuration
-from phusong.dashboards.commands.door_tables import limits_of, tls_of
+from phusong.dashboards.commands.door_tables import DESCRIPTOR_RESERVE, limits_of, tls_of
 from phusong.dashboards.commands.exits import Unusable
 from phusong.dashboards.commands.log_table import log_options
 from phusong.dashboards.commands.options import now_ms, time_ms
@@ -18,9 +18,6 @@ from phusong.kernels.days import TIME_MAX_MS
 from phusong.verifier.quota.settings import QuotaSettings
 
 log = logging.getLogger(__name__)
-
-# Of open files, for what is not an MQTT connection: gRPC, HTTP, segments and their copies, the verifier.
-DESCRIPTOR_RESERVE = 1024
 
 
 def service_options(configuration: Configuration) -> ServiceOptions:
