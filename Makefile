@@ -66,7 +66,7 @@ dashboards: setup
 	$(BIN)/python -m phusong.dashboards.boards dashboards/grafana
 
 lock: setup
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra otel --group dev pyproject.toml -o requirements.lock
 	echo "uv" | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes - -o uv.lock.txt
 
 # The long form of tests/simulation: writes docs/calibration.md and its picture. PHUSONG_SEED=… draws other hamlets.

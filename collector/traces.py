@@ -50,6 +50,9 @@ class Tracer(Protocol):
     def record(self, span: Span) -> None:
         """Take a span that has ended."""
 
+    def close(self) -> None:
+        """Send what waits; the process ends."""
+
 
 class BatchTrace(NamedTuple):
     """A batch under way that belongs to a trace, or that is recorded."""

@@ -93,6 +93,8 @@ class Service:
         """Run until the context ends; what was accepted is on disk then."""
         options = self._options
         async with AsyncExitStack() as stack:
+            if options.tracer is not None:
+                stack.push_async_callback(asyncio.to_thread, options.tracer.close)
             # Before anything starts, so that a taken port ends the command at once.
             listening = listening_sockets("http", options.host, options.http_port)
             for opened in listening:

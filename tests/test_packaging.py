@@ -1,5 +1,6 @@
 """The wheel: holds `phusong` and nothing else, and runs in an empty environment."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -17,7 +18,10 @@ DATA_FILES = {
     "phusong/dashboards/demo/provinces.csv",
     "phusong/dashboards/prometheus/phusong.rules.yml",
     "phusong/dashboards/prometheus/prometheus-tls.yml",
+    "phusong/dashboards/systemd/phusong.service",
 }
+# Comes with the extra `otel`.
+OPTIONAL = {"phusong.dashboards.open_telemetry"}
 
 pytestmark = pytest.mark.slow
 
@@ -82,9 +86,24 @@ def test_every_module_finds_what_it_imports_in_an_empty_environment(
     files = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")]
     modules = {
         name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in files
-    }
+    } - OPTIONAL
 
     imports = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
     run([str(binaries / "python"), "-W", "error", "-c", imports, *sorted(modules)], cwd=tmp_path)
 
     assert len(modules) > MODULE_COUNT_MIN, "the wheel holds the whole product"
+
+
+def test_without_the_extra_whoever_asks_for_spans_is_told_what_to_install(
+    binaries, tmp_path
+) -> None:
+    asked = os.environ | {"PHUSONG_TRACES_ENDPOINT": "http://127.0.0.1:4317"}
+    command = [str(binaries / "phusong"), "serve", "--data", str(tmp_path / "data")]
+
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, env=asked, timeout=120
+    )
+
+    assert done.returncode == 2
+    assert "pip install 'phusong[otel]'" in done.stderr
+    assert not (tmp_path / "data").exists()

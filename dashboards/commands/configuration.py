@@ -16,6 +16,7 @@ from phusong.collector.space import RESERVE_BYTES
 from phusong.dashboards.commands.broker_table import PORT_MAX, BrokerTable
 from phusong.dashboards.commands.door_tables import LimitsTable, TlsTable, is_open_to_network
 from phusong.dashboards.commands.log_table import LogTable
+from phusong.dashboards.commands.traces_table import TracesTable
 from phusong.verifier.quota.settings import QUOTA_BYTES_DEFAULT
 
 MQTT_PORT = 1883
@@ -65,6 +66,9 @@ class Configuration(BaseModel):
     limits: LimitsTable = Field(
         LimitsTable.model_validate({}), description="How much the doors let through."
     )
+    traces: TracesTable = Field(
+        TracesTable.model_validate({}), description="Where spans go, by OpenTelemetry."
+    )
     log: LogTable = Field(
         LogTable.model_validate({}), description="What the service says on stderr."
     )
@@ -87,6 +91,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "tls": TlsTable,
     "limits": LimitsTable,
     "log": LogTable,
+    "traces": TracesTable,
     "broker": BrokerTable,
 }
 NAMES = (

@@ -12,6 +12,7 @@ from phusong.dashboards.commands.door_tables import DESCRIPTOR_RESERVE, limits_o
 from phusong.dashboards.commands.exits import Unusable
 from phusong.dashboards.commands.log_table import log_options
 from phusong.dashboards.commands.options import now_ms, time_ms
+from phusong.dashboards.commands.traces_table import span_export
 from phusong.dashboards.log_lines import open_log
 from phusong.dashboards.service import ServiceOptions
 from phusong.kernels.days import TIME_MAX_MS
@@ -44,6 +45,7 @@ def service_options(configuration: Configuration) -> ServiceOptions:
         limits=fitting(limits_of(configuration.limits)),
         tls=tls,
         has_site_metrics=configuration.site_metrics,
+        tracer=span_export(configuration.traces),
         open_log=partial(open_log, log_options(configuration.log)),
     )
 
