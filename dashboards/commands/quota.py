@@ -22,6 +22,7 @@ from phusong.dashboards.commands.options import (
     now_ms,
     time_ms,
 )
+from phusong.dashboards.commands.quota_compliance import compliance
 from phusong.dashboards.commands.version import software
 from phusong.kernels.days import ict_day
 from phusong.verifier.placing import Horizon
@@ -41,6 +42,7 @@ app = typer.Typer(
     add_completion=False,
     invoke_without_command=True,
 )
+app.command(epilog="Exit status: 0 fine, 1 failed, 2 usage, 3 something was not kept.")(compliance)
 
 
 @app.callback()

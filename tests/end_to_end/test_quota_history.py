@@ -1,4 +1,4 @@
-"""`phusong quota --sim --from --to` on a real journal: the ledger is made once, and answers for itself."""
+"""`phusong quota --sim --from --to` and `phusong quota compliance` on a real journal."""
 
 import json
 import shutil
@@ -86,3 +86,22 @@ def test_a_range_without_a_sim_or_a_start_is_explained(
     ran = phusong("quota", "--data", data, *options, status=2)
 
     assert "--from and --to are about one SIM" in ran.err
+
+
+def test_a_day_on_which_something_was_not_kept_ends_with_status_3(data: Path) -> None:
+    write(data)
+    register = data / "sims.csv"
+    head = "subscriber_key,operator,province_code,handover_date\n"
+    register.write_text(head + "7,viettel,02,2021-10-01\n9,viettel,08,2021-10-01\n")
+    asked = ("quota", "compliance", "--data", data, "--day", "2021-10-01")
+    assert phusong(*asked, "--format", "json").document["rows"][0]["findings"] == []
+    phusong("registry", "add", "sims", register, "--data", data)
+
+    ran = phusong(*asked, "--format", "json", status=3)
+
+    rows = {(row["operator"], row["province_code"]): row for row in ran.document["rows"]}
+    assert rows["viettel", "08"]["findings"] == ["NOT_PROVISIONED"]
+    assert rows["viettel", "02"]["findings"] == []
+    assert ran.document["is_closed"] is True
+    assert phusong(*asked, "--format", "csv", status=3).out.startswith("\ufeffday,operator,")
+    assert "chưa cấp · not provisioned" in phusong(*asked, status=3).out

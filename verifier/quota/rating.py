@@ -99,6 +99,15 @@ class RatingMeter(Meter):
             whose = self._lines[row[moved]]
             self.add_amounts(whose[:, L_SIM].copy(), whose[:, L_OPERATOR].copy(), amounts[moved])
 
+    def charged_bytes(self, ict_day: int) -> tuple[Int64Column, Int64Column]:
+        """Return SIMs, and the bytes of theirs on a day that the list makes free and their sender's own class does not."""
+        found = self._rated.sims_of_day(ict_day)
+        row = self._line_keys.find(found.subscriber_key)
+        label = self._lines[row, L_LABEL]
+        is_sent_free = self._labels.keys[:, 2] != 0
+        is_charged = (self._is_free(self.rating_list, ict_day) & ~is_sent_free)[label]
+        return self._lines[row[is_charged], L_SIM], found.metered_bytes[is_charged]
+
     def accounts(self) -> Accounts:
         """Return the accounts of all days and sources, by day, then source, however their rows are metered."""
         both = [super().accounts(), self._rated.accounts()]
