@@ -15,8 +15,10 @@ from phusong.dashboards.commands.options import (
     DataOption,
     Format,
     FormatOption,
+    KnownAtOption,
     iso_text,
     open_data,
+    time_ms,
 )
 from phusong.dashboards.commands.replaying import state_of
 from phusong.dashboards.commands.retention import export, prune_segments
@@ -123,6 +125,7 @@ def quarantine(
         str | None, typer.Option("--reason", help="Only this reason, such as LEVEL_OUT_OF_RANGE.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", help="At most so many; 0 is all.")] = 1000,
+    known_at: KnownAtOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """List every payload and row that is kept but not counted, with its reason, and what an auditor ruled on it.
@@ -133,10 +136,11 @@ def quarantine(
     """
     if reason is not None and reason not in Reject.__members__:
         fail(f"--reason: {reason!r} is none of {', '.join(Reject.__members__)}", USAGE)
+    known_ms = None if known_at is None else time_ms(known_at, "--known-at")
     total: Counter[str] = Counter()
     shown: list[dict[str, Any]] = []
     try:
-        for entry in quarantined(data):
+        for entry in quarantined(data, known_ms):
             total[entry["reason"]] += 1
             if (reason is None or entry["reason"] == reason) and (not limit or len(shown) < limit):
                 shown.append(entry)
@@ -155,19 +159,24 @@ def quarantine(
     (quarantine_csv if output is Format.CSV else quarantine_table)(shown, total)
 
 
-def quarantined(data: Path) -> Iterator[dict[str, Any]]:
-    """Yield what is not counted, in journal order. Replays the journal: some reasons depend on what came before."""
+def quarantined(data: Path, known_ms: int | None = None) -> Iterator[dict[str, Any]]:
+    """Yield what is not counted of all that had arrived by a time, in journal order.
+
+    Replays the journal: some reasons depend on what came before. Judged by the lists and rulings known then.
+    """
     folder = open_data(data) / "journal"
     closed = closed_history(data)
     rulings: dict[ReadingName, RulingRecord] = {}
     if closed is None:
         history = read_registries(folder)
-        state = new_state(history, Horizon(), QuotaSettings(), minds_rulings=False)
-        rulings = holding(history.entered(PayloadKind.RULING, None))
+        state = new_state(history, Horizon(None, known_ms), QuotaSettings(), minds_rulings=False)
+        rulings = holding(history.entered(PayloadKind.RULING, known_ms))
     else:
         say(f"phusong: {_gone(closed)} and are not listed")
         state = starting_state(data, Horizon(), QuotaSettings())
     for stored in JournalReader(folder, state.position).frames():
+        if known_ms is not None and stored.received_time_ms > known_ms:
+            return  # frames stand in the order of their arrival
         refusals = state.apply(stored)
         if not len(refusals.reason):
             continue

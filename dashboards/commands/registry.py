@@ -13,8 +13,10 @@ from phusong.dashboards.commands.exits import USAGE, fail, say
 from phusong.dashboards.commands.options import (
     DATA_DEFAULT,
     DataOption,
+    KnownAtOption,
     iso_text,
     open_data,
+    time_ms,
 )
 from phusong.kernels.frame import PayloadKind
 from phusong.kernels.registers import LineError, read_sources
@@ -99,16 +101,17 @@ def add(
 
 
 @app.command(name="list")
-def list_versions(data: DataOption = DATA_DEFAULT) -> None:
+def list_versions(data: DataOption = DATA_DEFAULT, known_at: KnownAtOption = None) -> None:
     """Show every version of every list.
 
-    Example: phusong registry list --data DIR
+    Example: phusong registry list --data DIR --known-at 2021-12-31
     """
+    known_ms = None if known_at is None else time_ms(known_at, "--known-at")
     history, after = registries_before(open_data(data))
     history = read_registries(data / "journal", history=history, after=after)
     typer.echo("registry\tsequence\tknown since\tfile\tsha256")
     for registry in sorted(set(REGISTRIES) & set(history.versions)):
-        for version in history.versions[registry]:
+        for version in history.all_known(registry, known_ms):
             digest = hashlib.sha256(version.content).hexdigest()
             known = iso_text(version.known_time_ms)
             typer.echo(f"{registry}\t{version.sequence}\t{known}\t{version.file}\t{digest}")
