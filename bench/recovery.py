@@ -66,12 +66,12 @@ class Service:
 
     def __init__(self, data: Path) -> None:
         self.began_s = time.monotonic()
-        with socket_of_its_own() as (grpc_port, http_port):
+        with free_ports() as (mqtt_port, grpc_port, http_port):
             command = [str(Path(sys.executable).parent / "phusong"), "serve", "--data", str(data)]
-            command += ["--mqtt-port", "0", "--grpc-port", str(grpc_port)]
+            command += ["--mqtt-port", str(mqtt_port), "--grpc-port", str(grpc_port)]
             command += ["--http-port", str(http_port), "--open-loopback"]
             command += ["--clock-start", CLOCK_START]
-        self.grpc_port, self.http_port = grpc_port, http_port
+        self.mqtt_port, self.grpc_port, self.http_port = mqtt_port, grpc_port, http_port
         with (data.parent / "stderr").open("a") as errors:
             self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
 
@@ -120,12 +120,12 @@ class Service:
 
 
 @contextmanager
-def socket_of_its_own() -> Iterator[tuple[int, int]]:
-    """Yield two ports that are free now."""
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        yield one.getsockname()[1], other.getsockname()[1]
+def free_ports() -> Iterator[tuple[int, int, int]]:
+    """Yield three ports that are free now."""
+    with socket.socket() as one, socket.socket() as other, socket.socket() as third:
+        for opened in (one, other, third):
+            opened.bind(("127.0.0.1", 0))
+        yield one.getsockname()[1], other.getsockname()[1], third.getsockname()[1]
 
 
 def held_bytes(pid: int) -> int:

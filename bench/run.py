@@ -15,6 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results.md"
+LATENCY = ROOT / "bench" / "latency.md"
 # A benchmark whose name begins so is ours; the others of its group are peers.
 OURS = ("test_kernels", "test_doors", "test_service", "test_grpc")
 MIB = 2**20
@@ -72,6 +73,14 @@ def results(document: dict[str, Any]) -> str:
         ]
         ours = [b for b in groups[group] if b["name"].startswith(OURS)]
         lines += [row(benchmark, ours) for benchmark in groups[group]]
+    if LATENCY.exists():  # a run of its own: it takes a minute and needs the machine for itself
+        lines += [
+            "",
+            *(
+                f"#{line}" if line.startswith("#") else line
+                for line in LATENCY.read_text().splitlines()
+            ),
+        ]
     return "\n".join(lines) + "\n"
 
 
