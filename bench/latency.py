@@ -83,21 +83,29 @@ def page(sent: dict[str, Any], heard: dict[str, Any], used_s: list[float]) -> st
         f"Written by `make bench ARGS=latency`. {machine()}.",
         f"Commit {commit()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load average {os.getloadavg()[0]:.1f}.",
         "",
-        f"{SIM_COUNT:,} SIMs, {sent['rate']:,.0f} readings a second by MQTT for {SECONDS} s after {WARM_S} s of warming up;"
-        f" {CROSSINGS} SIMs a second use up their day.",
-        f"The load was at most {1000 * sent['late_s']:.0f} ms behind its plan;"
-        f" {100 * sent['acknowledged_share']:.1f} % of its messages were acknowledged a second after the last.",
+        (
+            f"{SIM_COUNT:,} SIMs, {sent['rate']:,.0f} readings a second by MQTT for {SECONDS} s after {WARM_S} s of warming up;"
+            f" {CROSSINGS} SIMs a second use up their day."
+        ),
+        (
+            f"The load was at most {1000 * sent['late_s']:.0f} ms behind its plan;"
+            f" {100 * sent['acknowledged_share']:.1f} % of its messages were acknowledged a second after the last."
+        ),
         "",
         "From the moment the message is written to the door until aiomqtt hands the CUT over (another process):",
         "",
         "| p50 | p90 | p99 | p99.9 | max | cuts heard | never heard | within 50 ms |",
         "|--:|--:|--:|--:|--:|--:|--:|--:|",
-        f"| {p50:.1f} ms | {p90:.1f} ms | {p99:.1f} ms | {p999:.1f} ms | {took_ms.max():.1f} ms | {len(took_ms):,} | {missing:,}"
-        f" | {100 * np.mean(took_ms <= TARGET_MS):.2f} % |",
+        (
+            f"| {p50:.1f} ms | {p90:.1f} ms | {p99:.1f} ms | {p999:.1f} ms | {took_ms.max():.1f} ms | {len(took_ms):,} | {missing:,}"
+            f" | {100 * np.mean(took_ms <= TARGET_MS):.2f} % |"
+        ),
         "",
-        f"Of it from the commit's time to the decision, by the service's clock: p50 {np.percentile(decided, 50):.0f} ms,"
-        f" p99 {np.percentile(decided, 99):.0f} ms. Processor time: collector {used_s[0]:.0f} s, verifier {used_s[1]:.0f} s"
-        f" of {WARM_S + SECONDS + DRAIN_S} s.",
+        (
+            f"Of it from the commit's time to the decision, by the service's clock: p50 {np.percentile(decided, 50):.0f} ms,"
+            f" p99 {np.percentile(decided, 99):.0f} ms. Processor time: collector {used_s[0]:.0f} s, verifier {used_s[1]:.0f} s"
+            f" of {WARM_S + SECONDS + DRAIN_S} s."
+        ),
         "",
         "| up to | cuts | |",
         "|--:|--:|---|",

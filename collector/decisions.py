@@ -5,6 +5,7 @@ or returning reader needs no queue of its own.
 """
 
 import asyncio
+import datetime as dt
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import NamedTuple
@@ -12,7 +13,8 @@ from typing import NamedTuple
 from phusong.collector.decision_reader import DecisionReader
 from phusong.collector.intake import Intake, wall_clock_ms
 from phusong.collector.operator_decisions import DecisionsForgotten, OperatorDecisions
-from phusong.collector.outstanding import Sending, messages_of, sendings_of
+from phusong.collector.outstanding import STEERING, UNIX_DAY, Sending, messages_of, sendings_of
+from phusong.collector.reservation_entries import note_entry
 from phusong.kernels.frame import (
     Frame,
     PayloadKind,
@@ -21,14 +23,20 @@ from phusong.kernels.frame import (
     encode_envelope_head,
     encode_route,
 )
-from phusong.v1.enforcement_pb2 import AcknowledgeRequest, Decision, DecisionsSent
+from phusong.kernels.reservations import ReservationBook
+from phusong.v1.enforcement_pb2 import AcknowledgeRequest, Action, Decision, DecisionsSent
 from phusong.v1.ingest_pb2 import Receipt
 
 __all__ = ["DecisionBoard", "DecisionsForgotten", "OperatorDecisions"]
 
 # What of the journal makes a board.
 BOARD_KINDS = frozenset(
-    (PayloadKind.DECISION, PayloadKind.ACKNOWLEDGEMENT, PayloadKind.DECISIONS_SENT)
+    (
+        PayloadKind.DECISION,
+        PayloadKind.ACKNOWLEDGEMENT,
+        PayloadKind.DECISIONS_SENT,
+        PayloadKind.RESERVATION,
+    )
 )
 # Decisions that may wait for their commit before whoever brings more is made to wait: two reports of the verifier's
 # own would do, and a midnight's worth of cuts must not pile up here.
@@ -48,6 +56,9 @@ class DecisionBoard:
 
     def __init__(self) -> None:
         """Start before the first decision; `replay` what the journal holds, then `attach` the intake."""
+        self.reservations = (
+            ReservationBook()
+        )  # hands out nothing of a day that was decided to be used up
         self.unnoted: list[tuple[str, Sending]] = []  # sendings that are not in the journal yet
         self._operators: dict[str, OperatorDecisions] = {}
         self._intake: Intake | None = None
@@ -131,6 +142,7 @@ class DecisionBoard:
                 continue  # the intake has failed, and with it the service
             board = self.of(numbered.operator)
             board.add(numbered, payload)
+            self._steer(numbered)
             delivered[numbered.operator] = board
         for board in delivered.values():
             board.tell()
@@ -192,6 +204,10 @@ class DecisionBoard:
         if kind == PayloadKind.DECISION:
             decision = Decision.FromString(payload)
             self.of(decision.operator).add(decision, payload)
+            self._steer(decision)
+            return
+        if kind == PayloadKind.RESERVATION:
+            note_entry(self.reservations, payload)
             return
         if kind == PayloadKind.DECISIONS_SENT:
             message = DecisionsSent.FromString(payload)
@@ -205,6 +221,7 @@ class DecisionBoard:
     def copy(self) -> "DecisionBoard":
         """Return what is kept once more, for another thread."""
         other = DecisionBoard()
+        other.reservations = self.reservations.copy()
         other._operators = {
             operator: board.copy(other._note, other._now_ms)
             for operator, board in self._operators.items()
@@ -252,6 +269,13 @@ class DecisionBoard:
             for operator, sendings in by_operator.items()
             for m in messages_of(operator, sendings)
         ]
+
+    def _steer(self, decision: Decision) -> None:
+        """Let the pool of a SIM's day follow the meter."""
+        if decision.action in STEERING:
+            day = (dt.date.fromisoformat(decision.day) - UNIX_DAY).days
+            is_cut = decision.action != Action.ACTION_RESTORE
+            self.reservations.cut(decision.subscriber_key, day, is_cut=is_cut)
 
     def _note(self, operator: str, sending: Sending) -> None:
         self.unnoted.append((operator, sending))

@@ -22,6 +22,7 @@ from phusong.collector.local_door import LocalDoor
 from phusong.collector.memory import recover
 from phusong.collector.memory_cache import MemoryCache
 from phusong.collector.mqtt.endpoint import MqttEndpoint
+from phusong.collector.reservation_desk import QUOTA_BYTES, ReservationDesk
 from phusong.collector.rpc.server import GrpcServer
 from phusong.collector.signing import Signing, signing
 from phusong.collector.space import RESERVE_BYTES, Space
@@ -105,6 +106,7 @@ class DoorOptions:
     reserve_bytes: int = RESERVE_BYTES  # of the disk: nothing new is taken into it
     tls: Tls | None = None
     tracer: Tracer | None = None  # wants spans of calls and commits
+    quota_bytes: int = QUOTA_BYTES  # of a day, for sources that reserve
 
 
 class Doors:
@@ -138,6 +140,7 @@ class Doors:
                     tls=options.tls,
                 )
             )
+            desk = ReservationDesk(self.board, self.intake, options.quota_bytes, self._clock_ms)
             self._grpc = await stack.enter_async_context(
                 GrpcServer(
                     self.intake,
@@ -146,6 +149,7 @@ class Doors:
                     options.host,
                     options.grpc_port,
                     tls=options.tls,
+                    desk=desk,
                 )
             )
             await stack.enter_async_context(LocalDoor(self.intake, options.data))

@@ -14,6 +14,7 @@ from phusong.collector.journal.closing import closing_memory, closing_of
 from phusong.collector.journal.reader import chain_at, first_sequence, read_frames
 from phusong.collector.journal.segment import JournalDamaged, segment_paths
 from phusong.collector.judge import Judge
+from phusong.collector.reservation_entries import decode_book, encode_book
 from phusong.collector.routes import RouteTable
 from phusong.kernels.checked import without_digest
 from phusong.kernels.frame import decode_frame
@@ -111,6 +112,7 @@ def write_memory(file: IO[bytes], copy: MemoryCopy) -> None:
     if copy.register is not None:
         arrays["register"] = _as_bytes(copy.register)
     arrays["board"] = _as_bytes(copy.board.export())
+    arrays["reservations"] = _as_bytes(encode_book(copy.board.reservations))
     np.savez(file, allow_pickle=False, **arrays)
 
 
@@ -184,6 +186,7 @@ def _memory_of(arrays: Arrays) -> Memory:
     board = DecisionBoard()
     body = arrays["board"].tobytes()
     board.replay(decode_frame(body), body)
+    board.reservations = decode_book(arrays["reservations"].tobytes())
     sequence = int(arrays["position"][1])
     return Memory(Judge(table, windows, unnumbered), board, sequence)
 

@@ -112,6 +112,7 @@ class Service:
                         reserve_bytes=options.disk_reserve_bytes,
                         tls=options.tls,
                         tracer=options.tracer,
+                        quota_bytes=options.settings.quota_bytes,
                     ),
                     options.clock,
                 )

@@ -1,5 +1,7 @@
 """The meter's tables, grown where needed, as one state: new, add, export, restore."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -201,6 +203,16 @@ class Meter:
         """Return what is known of a day, one entry a SIM."""
         rows = np.flatnonzero(self._sim_days[:, D_DAY] == ict_day)
         return sim_days_at(self.tables, self.sim_keys.keys[:, 0], rows)
+
+    def runs_of_day(self, ict_day: int, row_count: int) -> Iterator[SimDays]:
+        """Yield what is known of a day in runs; between two of them readings may be added, and the later runs know them."""
+        first = 0
+        while first < len(self._sim_days):
+            rows = first + np.flatnonzero(
+                self._sim_days[first : first + row_count, D_DAY] == ict_day
+            )
+            yield sim_days_at(self.tables, self.sim_keys.keys[:, 0], rows)
+            first += row_count
 
     def days_of_sim(self, subscriber_key: int, first_day: int, last_day: int) -> SimDays:
         """Return what is known of a SIM from one day to another, one entry a day, oldest first."""

@@ -79,6 +79,9 @@ class Reject(IntEnum):
     POSITION_SHARED = 134  # many devices at exactly the same coordinates
     LEVEL_ABOVE_FREE_SPACE = 135  # louder than the claimed cell could be at that distance
     RULED_OUT = 136  # an auditor confirmed that it does not count
+    # Of reservations: the caller is told, and nothing is journalled.
+    RESERVATION_STALE = 148  # a step older than the session's last one
+    RESERVATION_TOO_MANY = 149  # a subscriber with more sessions than any phone has
 
     COLUMN_MISSING = 200
     NOT_A_NUMBER = 201

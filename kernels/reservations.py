@@ -72,7 +72,9 @@ def slice_bytes(wanted_bytes: int, left_bytes: int, session_count: int) -> int:
     if left_bytes <= 0:
         return 0
     share_bytes = -(-left_bytes // session_count)
-    return min(wanted_bytes, left_bytes if wanted_bytes * session_count <= left_bytes else share_bytes)
+    return min(
+        wanted_bytes, left_bytes if wanted_bytes * session_count <= left_bytes else share_bytes
+    )
 
 
 class ReservationBook:
@@ -95,17 +97,22 @@ class ReservationBook:
             return last.answer
         if last is not None and step.number < last.number:
             return Reject.RESERVATION_STALE
-        day = (step.time_ms + ICT_OFFSET_MS) // DAY_MS
-        self._begin(day)
-        self.expire(step.subscriber_key, step.time_ms)
-        sessions = self.slices.setdefault(step.subscriber_key, {})
         if last is None and len(sessions) >= SESSION_COUNT_MAX:
             return Reject.RESERVATION_TOO_MANY
-        self._report(step, sessions.get(step.session), day)
-        answer = self._grant(step, day, quota_bytes)
-        slice_ = Slice(step.number, day, answer.granted_bytes, answer.expires_time_ms, answer)
-        sessions[step.session] = slice_
+        self._report(step)
+        answer = self._granted(step, quota_bytes)
+        self._hold(step, answer)
         return answer
+
+    def note(self, step: Step, answer: Answer) -> None:
+        """Take a step that was answered before: what the journal says was granted holds, whatever would be granted now."""
+        self._report(step)
+        self._hold(step, answer)
+
+    def last_number(self, step: Step) -> int | None:
+        """Return the number of the last step of a step's session, None of one never heard of."""
+        held = self.slices.get(step.subscriber_key, {}).get(step.session)
+        return None if held is None else held.number
 
     def expire(self, subscriber_key: int, now_ms: int) -> None:
         """Give back to the pools what lies unused for too long."""
@@ -140,35 +147,47 @@ class ReservationBook:
         other._newest_day = self._newest_day
         return other
 
-    def _report(self, step: Step, held: Slice | None, day: int) -> None:
+    def _report(self, step: Step) -> None:
         """Count what was used of a slice, on the slice's own day, and give back the rest of it."""
-        held_day = day if held is None or not held.answer.granted_bytes else held.ict_day
+        day = (step.time_ms + ICT_OFFSET_MS) // DAY_MS
+        self._begin(day)
+        self.expire(step.subscriber_key, step.time_ms)
+        held = self.slices.get(step.subscriber_key, {}).get(step.session)
+        is_of_slice = held is not None and held.answer.granted_bytes > 0
         open_bytes = 0 if held is None else held.open_bytes
         self._change(
             step.subscriber_key,
-            held_day,
+            held.ict_day if held is not None and is_of_slice else day,
             used_bytes=step.used_bytes,
             reserved_bytes=-open_bytes,
             over_bytes=max(0, step.used_bytes - open_bytes),
         )
+        if held is not None:
+            self.slices[step.subscriber_key][step.session] = held._replace(open_bytes=0)
 
-    def _grant(self, step: Step, day: int, quota_bytes: int) -> Answer:
+    def _granted(self, step: Step, quota_bytes: int) -> Answer:
+        day = (step.time_ms + ICT_OFFSET_MS) // DAY_MS
         pool = self.pools.get((step.subscriber_key, day), Pool())
         left_bytes = pool.left_bytes(quota_bytes)
         if step.is_release or step.wanted_bytes <= 0 or pool.is_cut:
             return Answer(0, left_bytes, 0, day)
-        others = sum(
-            held.open_bytes > 0 and name != step.session
-            for name, held in self.slices[step.subscriber_key].items()
-        )
+        sessions = self.slices.get(step.subscriber_key, {})
+        others = sum(held.open_bytes > 0 for held in sessions.values())
         granted_bytes = slice_bytes(step.wanted_bytes, left_bytes, others + 1)
         if not granted_bytes:
             return Answer(0, left_bytes, 0, day)
         valid_ms = SLICE_VALID_MS if granted_bytes == step.wanted_bytes else SLICE_VALID_SHORT_MS
         midnight_ms = (day + 1) * DAY_MS - ICT_OFFSET_MS
-        self._change(step.subscriber_key, day, reserved_bytes=granted_bytes)
         expires_ms = min(step.time_ms + valid_ms, midnight_ms)
         return Answer(granted_bytes, left_bytes - granted_bytes, expires_ms, day)
+
+    def _hold(self, step: Step, answer: Answer) -> None:
+        """Keep what a session was given."""
+        self._change(step.subscriber_key, answer.ict_day, reserved_bytes=answer.granted_bytes)
+        held = Slice(
+            step.number, answer.ict_day, answer.granted_bytes, answer.expires_time_ms, answer
+        )
+        self.slices.setdefault(step.subscriber_key, {})[step.session] = held
 
     def _change(
         self,

@@ -8,7 +8,7 @@ import logging
 import pickle
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -25,9 +25,16 @@ from phusong.verifier.quota.decisions import decision_message
 from phusong.verifier.quota.ledger_writer import LedgerWriter
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.replay import build_state
-from phusong.verifier.snapshot import is_complete, write_snapshot
+from phusong.verifier.snapshot import copied_state, is_complete
+from phusong.verifier.snapshot_writer import SnapshotWriter
 from phusong.verifier.state import RegistriesChanged, State
-from phusong.verifier.status import Judgement, NewDecisions, VerifierStatus, judge, row_counts
+from phusong.verifier.status import (
+    Judgement,
+    NewDecisions,
+    VerifierStatus,
+    judge_in_runs,
+    row_counts,
+)
 from phusong.verifier.stopwatch import Stopwatch
 from phusong.verifier.warm import warm_up
 
@@ -50,6 +57,7 @@ JUDGE_QUIET_EVERY_S = 60.0
 # Who of a million pupils was ever heard of changes slowly.
 OBLIGATIONS_PAUSE_FACTOR = 1000
 SNAPSHOT_EVERY_S = 60.0
+SNAPSHOT_PAUSE_FACTOR = 1000
 # A step must end soon enough to send its decisions.
 FRAMES_PER_STEP = 16
 # A midnight's worth of cuts goes over in runs, so that the first are on their way while the last are written.
@@ -92,11 +100,13 @@ class Follower:
         self._stopwatch = Stopwatch(time.perf_counter)
         self._state = self._build()
         self._reader = self._read_on()
-        self._snapshot_sequence = 0
+        self._snapshots = SnapshotWriter(options.data)
         self._told_at_s = -STATUS_EVERY_S
         self._judge_due_s = 0.0
+        self._judging: Iterator[Judgement | None] | None = None
+        self._judge_cost_s = 0.0
         self._told_sequence = -1
-        self._snapshot_at_s = time.monotonic()
+        self._snapshot_due_s = time.monotonic() + SNAPSHOT_EVERY_S
         self._judged_sequence = -1
         self._obligations: tuple[ObligationFigures, ...] = ()
         self._obligations_due_s = 0.0
@@ -110,31 +120,32 @@ class Follower:
         if judgement or self._is_status_due(now_s, is_at_end=not applied):
             self._told_at_s, self._told_sequence = now_s, self._state.position.sequence
             self._tell(self._status(judgement))
-        if now_s - self._snapshot_at_s >= SNAPSHOT_EVERY_S and self._ledger.is_idle:
-            self.write_snapshot()
+        if now_s >= self._snapshot_due_s and self._ledger.is_idle and self._snapshots.is_idle:
+            self._begin_snapshot()
         return applied
 
     def write_snapshot(self) -> None:
-        """Write the state down, where it is newer than the last time.
+        """Write the state down, where it is newer than the last time; return when it is on disk.
 
         Not before the ledger's files: a snapshot that knows of a closed day does not close it again.
         """
         self._ledger.drain()
+        self._snapshots.drain()
+        self._begin_snapshot()
+        self._snapshots.drain()
+
+    def _begin_snapshot(self) -> None:
+        """Copy the state, and have the copy written beside whoever judges."""
         self._stopwatch.start()
-        self._snapshot_at_s = time.monotonic()
-        sequence = self._state.position.sequence
-        if sequence != self._snapshot_sequence and is_complete(self._state):
-            try:
-                write_snapshot(self._options.data, self._state)
-            except OSError as error:  # a full disk, say: without it only the next start is slower
-                log.warning(
-                    "no snapshot could be written: %s",
-                    error,
-                    extra={"event": "snapshot_failed", "reason": str(error)},
-                )
-            else:
-                self._snapshot_sequence = sequence
+        began_s = time.monotonic()
+        self._snapshot_due_s = began_s + SNAPSHOT_EVERY_S
+        is_news = self._state.position.sequence != self._snapshots.sequence
+        if is_news and is_complete(self._state):
+            self._snapshots.write(copied_state(self._state))
             self._stopwatch.lap("snapshot")
+            # Nothing is judged while the copy is made: a thousandth of the time, however large the state is.
+            copy_s = time.monotonic() - began_s
+            self._snapshot_due_s += max(0.0, SNAPSHOT_PAUSE_FACTOR * copy_s - SNAPSHOT_EVERY_S)
 
     def _is_status_due(self, now_s: float, *, is_at_end: bool) -> bool:
         is_news = is_at_end and self._state.position.sequence != self._told_sequence
@@ -164,6 +175,7 @@ class Follower:
                 self._stopwatch.lap("decide")
         except RegistriesChanged:
             self._reader.close()
+            self._judging = None  # of the state before
             self._state = self._build()
             self._reader = self._read_on()
         return self._state.position.sequence != start
@@ -178,12 +190,27 @@ class Follower:
             self._tell(NewDecisions([message.SerializeToString() for message in messages]))
 
     def _judgement(self, now_s: float) -> Judgement | None:
-        sequence = self._state.position.sequence
-        is_quiet = sequence == self._judged_sequence
-        if now_s < self._judge_due_s + (JUDGE_QUIET_EVERY_S if is_quiet else 0):
-            return None
-        self._judged_sequence = sequence
+        """Go on judging where it is time; return what it came to. One run of SIMs a step: decisions wait no longer."""
+        if self._judging is None:
+            is_quiet = self._state.position.sequence == self._judged_sequence
+            if now_s < self._judge_due_s + (JUDGE_QUIET_EVERY_S if is_quiet else 0):
+                return None
+            self._judge_cost_s = 0.0
         self._stopwatch.start()
+        if self._judging is None:
+            self._judging = self._begin_judging(now_s)
+        judgement = next(self._judging)
+        self._stopwatch.lap("judge")
+        ended_s = time.monotonic()
+        self._judge_cost_s += ended_s - now_s
+        if judgement is not None:
+            self._judging = None
+            pause_s = max(JUDGE_EVERY_S, JUDGE_PAUSE_FACTOR * self._judge_cost_s)
+            self._judge_due_s = ended_s + min(pause_s, JUDGE_PAUSE_MAX_S)
+        return judgement
+
+    def _begin_judging(self, now_s: float) -> Iterator[Judgement | None]:
+        self._judged_sequence = self._state.position.sequence
         as_of_ms = self._now_ms()
         verdicts = self._state.reported(as_of_ms, as_of_ms)
         if now_s >= self._obligations_due_s:
@@ -191,22 +218,17 @@ class Follower:
             self._obligations = obligation_figures(self._state, verdicts, as_of_ms)
             ended_s = time.monotonic()
             self._obligations_due_s = ended_s + OBLIGATIONS_PAUSE_FACTOR * (ended_s - began_s)
-        judgement = judge(
+        return judge_in_runs(
             *(self._state, verdicts, self._obligations, as_of_ms),
             tells_sites=self._options.tells_sites,
         )
-        self._stopwatch.lap("judge")
-        ended_s = time.monotonic()
-        pause_s = max(JUDGE_EVERY_S, JUDGE_PAUSE_FACTOR * (ended_s - now_s))
-        self._judge_due_s = ended_s + min(pause_s, JUDGE_PAUSE_MAX_S)
-        return judgement
 
     def _status(self, judgement: Judgement | None) -> VerifierStatus:
         return VerifierStatus(
             applied_sequence=self._state.position.sequence,
             rows=row_counts(self._state),
             sequence_gaps=self._state.windows.gap_count(),
-            snapshot_sequence=self._snapshot_sequence,
+            snapshot_sequence=self._snapshots.sequence,
             judgement=judgement,
             stage_seconds=dict(self._stopwatch.seconds),
             use=process_use(),

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from phusong.kernels.checked import with_digest, without_digest
+from phusong.kernels.checked import DIGEST_BYTES, without_digest
 from phusong.kernels.jit import kernel_digest
 from phusong.verifier.journal import JournalDamaged, JournalReader, Position, first_sequence_in
 from phusong.verifier.names import Names
@@ -49,17 +49,34 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
+class StateCopy(NamedTuple):
+    """A state as it was after one frame, which whoever goes on judging does not change any more."""
+
+    sequence: int
+    arrays: dict[str, NDArray[Any]]
+
+
 def write_snapshot(data: Path, state: State) -> None:
     """Write the state of a whole journal; the old snapshot stays until the new one is complete."""
-    assert is_complete(state), "only a state of everything serves later questions"
+    write_copy(data, copied_state(state))
+
+
+def write_copy(data: Path, copy: StateCopy) -> None:
+    """Write the copy of a state; the old snapshot stays until the new one is complete. Raises OSError."""
     folder = data / "snapshot"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / NAME
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)  # left by a crash, perhaps under another mode
-    descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(with_digest(encode_state(state)))
+    descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, FILE_MODE)
+    with os.fdopen(descriptor, "w+b") as file:
+        # Array by array and never as one text of bytes: other threads run in between.
+        file.write(bytes(DIGEST_BYTES))
+        np.savez(file, allow_pickle=False, **copy.arrays)
+        file.seek(DIGEST_BYTES)
+        digest = hashlib.file_digest(file, "sha256").digest()  # of what is behind the seek
+        file.seek(0)
+        file.write(digest)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
@@ -118,6 +135,23 @@ def snapshot_settings(data: Path) -> str | None:
 
 def encode_state(state: State) -> bytes:
     """Return everything a state is made of, the lists it was judged by included."""
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **_arrays_of(state))
+    return content.getvalue()
+
+
+def copied_state(state: State) -> StateCopy:
+    """Return a copy of the state of a whole journal."""
+    assert is_complete(state), "only a state of everything serves later questions"
+    arrays = {
+        # The meter's are the large ones, and copies already.
+        name: array if name.startswith("quota.") else array.copy()
+        for name, array in _arrays_of(state).items()
+    }
+    return StateCopy(state.position.sequence, arrays)
+
+
+def _arrays_of(state: State) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
     for part in PARTS:
         for name, array in getattr(state, part).export().items():
@@ -127,9 +161,7 @@ def encode_state(state: State) -> bytes:
         for i, version in enumerate(found):
             arrays[f"registry.{registry}.{i}"] = np.frombuffer(version.content, np.uint8)
     arrays["meta"] = np.frombuffer(json.dumps(_meta(state)).encode(), np.uint8)
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
-    return content.getvalue()
+    return arrays
 
 
 class WrittenState(NamedTuple):

@@ -1,7 +1,7 @@
 """What the verifier tells about itself: plain counts, small at any number of SIMs."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -97,33 +97,49 @@ def row_counts(state: State) -> RowCounts:
     )
 
 
-def judge(
+def judge_in_runs(
     state: State,
     verdicts: Sequence[SiteVerdict],
     obligations: tuple[ObligationFigures, ...],
     as_of_ms: int,
     *,
     tells_sites: bool = False,
-) -> Judgement:
-    """Return the figures of a state. verdicts, obligations: as of `as_of_ms`."""
+) -> Iterator[Judgement | None]:
+    """Yield None after each run of SIMs, the figures of a state at last. verdicts, obligations: as of `as_of_ms`."""
     labelled = _labelled(state, verdicts)
     today = int(ict_day(as_of_ms))
     validity_days = state.registries.policy.time.validity_days
-    return Judgement(
+    quota: dict[str, QuotaFigures] = {}
+    for name, day in (("today", today), ("yesterday", today - 1)):
+        for figures in state.quota.figures_in_runs(day):
+            if figures is None:
+                yield None
+            else:
+                quota[name] = figures
+    yield Judgement(
         as_of_ms=as_of_ms,
         sites=dict(Counter((row.list, row.operator, str(row.verdict)) for row in labelled)),
         evidence=evidence_ages(labelled, validity_days, as_of_ms),
         validity_days=validity_days,
         obligations=obligations,
         day=day_text(today),
-        quota={
-            "today": state.quota.figures(today),
-            "yesterday": state.quota.figures(today - 1),
-        },
+        quota=quota,
         site_rows=_site_rows(labelled, as_of_ms) if tells_sites else (),
         disputed=dict(Counter((row.list, row.operator) for row in labelled if row.overlay)),
         disputes=dispute_counts(state, as_of_ms),
     )
+
+
+def judge(
+    state: State,
+    verdicts: Sequence[SiteVerdict],
+    obligations: tuple[ObligationFigures, ...],
+    as_of_ms: int,
+) -> Judgement:
+    """Return the figures of a state in one go."""
+    *_, judgement = judge_in_runs(state, verdicts, obligations, as_of_ms)
+    assert judgement is not None, "the last run has it"
+    return judgement
 
 
 def dispute_counts(state: State, at_ms: int) -> dict[str, int]:

@@ -18,8 +18,11 @@ from phusong.collector.topics import route_of_names
 from phusong.collector.traces import TRACEPARENT
 from phusong.kernels.batch_names import batch_names
 from phusong.kernels.frame import PayloadKind, Route, Transport
+from phusong.kernels.grants import principal_of
+from phusong.kernels.registers import SourceRegister
 from phusong.kernels.reject import TAKEN
 from phusong.kernels.wire.decode import decode_payloads
+from phusong.v1.reservation_pb2 import ReserveRequest
 
 CERTIFICATE = "x509_pem_cert"  # what gRPC calls the client certificate it has verified
 
@@ -65,6 +68,11 @@ def traceparents_in(metadata: Iterable[tuple[str, str]] | None) -> list[str]:
     return [value for key, value in metadata or () if key == TRACEPARENT]
 
 
+def authority(host: str) -> str:
+    """Return a host as an address has it: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def peer_address(peer: str) -> str:
     """Return the address in what gRPC calls a peer: ipv4:127.0.0.1:5000 or ipv6:%5B::1%5D:5000."""
     _, _, rest = unquote(peer).partition(":")
@@ -93,6 +101,15 @@ def parsed(request: Request, message: bytes) -> Request:
     except DecodeError:
         request.Clear()
     return request
+
+
+def may_reserve(request: ReserveRequest, principal: str, register: SourceRegister | None) -> bool:
+    """Tell whether a caller may reserve in the name of a source: its own, which is registered where a register is in force."""
+    source = principal_of(request.operator, request.source)
+    if principal:
+        return principal == source
+    grant = None if register is None else register.of_principal(source)
+    return register is None or (grant is not None and not grant.has_credential)
 
 
 def retry_metadata(message: str, retry_ms: int) -> tuple[tuple[str, bytes], ...]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any, NoReturn, Self
 
@@ -22,8 +22,11 @@ from phusong.collector.admission.tls import Demand, Tls
 from phusong.collector.decisions import DecisionBoard, DecisionsForgotten
 from phusong.collector.intake import NO_ROOM_RETRY_MS, RETRY_MS, Intake, Overloaded
 from phusong.collector.journal.writer import JournalFailed
+from phusong.collector.reservation_desk import EXPECTED, ReservationDesk, is_sound
 from phusong.collector.routes import TooManyRoutes
 from phusong.collector.rpc.calls import (
+    authority,
+    may_reserve,
     parsed,
     retry_metadata,
     route_of_payload,
@@ -40,20 +43,24 @@ from phusong.collector.rpc.limits import (
     REFLECTION_START,
     STREAM_IN_FLIGHT_MAX,
 )
+from phusong.collector.rpc.names import (
+    ENFORCEMENT,
+    GRACE_S,
+    GUARDED,
+    INGEST,
+    NOT_YOUR_SOURCE,
+    NOT_YOURS,
+    RESERVATIONS,
+)
 from phusong.collector.traces import mark, read_traceparent
 from phusong.kernels.frame import Transport
+from phusong.kernels.reject import Reject
 from phusong.kernels.route_names import is_slug
 from phusong.v1.enforcement_pb2 import AcknowledgeRequest, AcknowledgeResponse, WatchRequest
 from phusong.v1.ingest_pb2 import Receipt
+from phusong.v1.reservation_pb2 import ReserveAnswer, ReserveRequest
 
 DOOR = "grpc"
-INGEST = "phusong.v1.Ingest"
-ENFORCEMENT = "phusong.v1.Enforcement"
-
-NOT_YOURS = "only the decisions of the operator of your credential can be watched and acknowledged"
-
-# What is still on its way when the door closes is given this long.
-GRACE_S = 5.0
 
 Context = Any  # grpc.aio.ServicerContext, which ships no types
 
@@ -70,6 +77,7 @@ class GrpcServer:
         port: int,
         *,
         tls: Tls | None = None,
+        desk: ReservationDesk,
     ) -> None:
         """Port 0 takes any free port; `port` says which afterwards."""
         self.host = host
@@ -78,6 +86,7 @@ class GrpcServer:
         self._board = board
         self._doorkeeper = doorkeeper
         self._tls = tls
+        self._desk = desk
         self._is_stopping = False
         self._watches: set[asyncio.Event] = set()  # each ends one
         self._tasks: set[asyncio.Future[None]] = set()
@@ -85,19 +94,20 @@ class GrpcServer:
     async def __aenter__(self) -> Self:
         """Listen. Raises OSError when the port is taken."""
         may_show_certificate = self._tls is not None and self._tls.demand("grpc") is not Demand.NONE
+        hello_timeout_ms = int(self._doorkeeper.limits.hello_timeout_s * 1000)
         gate = _Gate(self._doorkeeper, may_show_certificate=may_show_certificate)
         self._server = grpc.aio.server(
             interceptors=(gate,),
             maximum_concurrent_rpcs=ALL_CALLS_COUNT_MAX,
-            options=(*OPTIONS, ("grpc.server_handshake_timeout_ms", self._hello_timeout_ms())),
+            options=(*OPTIONS, ("grpc.server_handshake_timeout_ms", hello_timeout_ms)),
         )
-        self._server.add_generic_rpc_handlers((self._ingest(), self._enforcement()))
+        self._server.add_generic_rpc_handlers(tuple(self._services()))
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (INGEST, ENFORCEMENT, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (INGEST, ENFORCEMENT, RESERVATIONS, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
         try:
-            address = f"{_authority(self.host)}:{self.port}"
+            address = f"{authority(self.host)}:{self.port}"
             if self._tls is None:
                 self.port = self._server.add_insecure_port(address)
             else:
@@ -105,7 +115,7 @@ class GrpcServer:
         except RuntimeError as error:
             raise OSError(f"gRPC cannot listen on {self.host}:{self.port}: {error}") from error
         await self._server.start()
-        for name in ("", INGEST, ENFORCEMENT):
+        for name in ("", INGEST, ENFORCEMENT, RESERVATIONS):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         self._intake.failure.add_done_callback(self._say_unhealthy)
         log_opened("grpc", self.port)
@@ -120,32 +130,27 @@ class GrpcServer:
         await self._health.enter_graceful_shutdown()
         await self._server.stop(GRACE_S)
 
-    def _hello_timeout_ms(self) -> int:
-        return int(self._doorkeeper.limits.hello_timeout_s * 1000)
-
-    def _ingest(self) -> Any:
-        return grpc.method_handlers_generic_handler(
-            INGEST,
-            {
-                "Export": grpc.unary_unary_rpc_method_handler(
-                    self._export, response_serializer=Receipt.SerializeToString
-                ),
-                "ExportStream": grpc.stream_stream_rpc_method_handler(
-                    self._export_stream, response_serializer=Receipt.SerializeToString
-                ),
-            },
+    def _services(self) -> Iterator[Any]:
+        """Yield what gRPC calls handlers, one a service."""
+        unary = grpc.unary_unary_rpc_method_handler
+        receipt, answer = Receipt.SerializeToString, ReserveAnswer.SerializeToString
+        done = AcknowledgeResponse.SerializeToString
+        stream = grpc.stream_stream_rpc_method_handler(
+            self._export_stream, response_serializer=receipt
         )
-
-    def _enforcement(self) -> Any:
-        return grpc.method_handlers_generic_handler(
-            ENFORCEMENT,
-            {
-                "Watch": grpc.unary_stream_rpc_method_handler(self._watch),
-                "Acknowledge": grpc.unary_unary_rpc_method_handler(
-                    self._acknowledge, response_serializer=AcknowledgeResponse.SerializeToString
-                ),
+        watch = grpc.unary_stream_rpc_method_handler(self._watch)
+        for service, methods in {
+            INGEST: {
+                "Export": unary(self._export, response_serializer=receipt),
+                "ExportStream": stream,
             },
-        )
+            ENFORCEMENT: {
+                "Watch": watch,
+                "Acknowledge": unary(self._acknowledge, response_serializer=done),
+            },
+            RESERVATIONS: {"Reserve": unary(self._reserve, response_serializer=answer)},
+        }.items():
+            yield grpc.method_handlers_generic_handler(service, methods)
 
     async def _admit(self, context: Context, operator: str | None = None) -> Guest:
         """Return who calls, or end the call; also when it asks for an `operator` that is not its own."""
@@ -275,6 +280,25 @@ class GrpcServer:
             await _abort(context, grpc.StatusCode.UNAVAILABLE, str(error))
         return AcknowledgeResponse(acknowledged_count=count)
 
+    async def _reserve(self, message: bytes, context: Context) -> ReserveAnswer:
+        request = parsed(ReserveRequest(), message)
+        guest = await self._admit(context, request.operator)
+        await self._spend(context, guest, message)
+        if not is_sound(request):
+            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, EXPECTED)
+        if not may_reserve(request, guest.principal, self._intake.table.register):
+            self._doorkeeper.deny("grpc", "other_source", guest.address)
+            await _abort(context, grpc.StatusCode.PERMISSION_DENIED, NOT_YOUR_SOURCE)
+        try:
+            answer = await self._desk.reserve(request, guest.principal)
+        except Overloaded as error:
+            await _abort_overloaded(context, error)
+        except JournalFailed as error:
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, str(error))
+        if isinstance(answer, Reject):
+            await _abort(context, grpc.StatusCode.FAILED_PRECONDITION, answer.name)
+        return answer
+
     def _say_unhealthy(self, _: object) -> None:
         for name in ("", INGEST):
             task = asyncio.ensure_future(
@@ -297,7 +321,7 @@ class _Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc.aio ships
         if method == HEALTH_WATCH:
             words = "ask Check, or GET /-/ready: a watch would hold a call for ever"
             return _refusal(grpc.StatusCode.UNIMPLEMENTED, words)
-        if method.startswith((f"/{INGEST}/", f"/{ENFORCEMENT}/")):
+        if method.startswith(GUARDED):
             denial = self._doorkeeper.suspect(
                 token_in(details.invocation_metadata),
                 may_show_certificate=self._may_show_certificate,
@@ -375,7 +399,3 @@ async def _abort_overloaded(context: Context, overloaded: Overloaded) -> NoRetur
         trailing_metadata=retry_metadata(str(overloaded), overloaded.retry_ms),
     )
     raise AssertionError("abort raises")
-
-
-def _authority(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

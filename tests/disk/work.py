@@ -83,7 +83,7 @@ class Work:
             follower.step()
         if self.dice.random() < 0.1:
             follower.write_snapshot()
-            self.say(f"snapshot {follower._snapshot_sequence}")
+            self.say(f"snapshot {follower._snapshots.sequence}")
 
     def look(self, folder):
         """Let somebody read in one transaction for a while, so that the log cannot be copied back."""

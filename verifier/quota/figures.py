@@ -1,14 +1,18 @@
 """A day of the quota in a handful of numbers: what metrics show of it, however many SIMs there are."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from phusong.kernels.meter_state import Meter
 from phusong.verifier.quota.report import SimState
-from phusong.verifier.quota.reporting import STATES, day_totals, shown_sims, states_of
+from phusong.verifier.quota.reporting import STATES, day_totals, only_shown, states_of
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.sims import SimRegister
+
+# A few milliseconds of a core: what a decision may wait for.
+RUN_SIM_COUNT = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +36,37 @@ def quota_figures(
     meter: Meter, sims: SimRegister | None, settings: QuotaSettings, ict_day: int
 ) -> QuotaFigures:
     """Return the figures of a day: a pass over its SIMs, a third of a second for a million."""
-    days = shown_sims(meter, ict_day)
-    states = states_of(days, sims, settings)
-    counts = np.bincount(states, minlength=len(STATES)).tolist()
-    determinate = days.determinate_bytes
-    over = determinate[states == STATES.index(SimState.EXHAUSTED)] - settings.quota_bytes
-    return QuotaFigures(
-        sims={str(state): count for state, count in zip(STATES, counts, strict=True)},
-        determinate_bytes=float(determinate.sum(dtype=np.float64)),
-        indeterminate_bytes=float(days.indeterminate_bytes.sum(dtype=np.float64)),
-        zero_rated_bytes=float(days.zero_rated_bytes.sum(dtype=np.float64)),
-        overshoot_bytes=float(over.sum(dtype=np.float64)),
-        overshoot_max_bytes=int(over.max(initial=0)),
+    *_, found = figures_in_runs(meter, sims, settings, ict_day)
+    assert found is not None, "the last run has them"
+    return found
+
+
+def figures_in_runs(
+    meter: Meter, sims: SimRegister | None, settings: QuotaSettings, ict_day: int
+) -> Iterator[QuotaFigures | None]:
+    """Yield None after each run of SIMs, the figures at last.
+
+    Whoever has decisions to take between two runs need not wait for the whole pass.
+    """
+    counts = np.zeros(len(STATES), np.int64)
+    sums = np.zeros(4, np.float64)
+    overshoot_max_bytes = 0
+    for run in meter.runs_of_day(ict_day, RUN_SIM_COUNT):
+        days = only_shown(run)
+        states = states_of(days, sims, settings)
+        counts += np.bincount(states, minlength=len(STATES))
+        determinate = days.determinate_bytes
+        over = determinate[states == STATES.index(SimState.EXHAUSTED)] - settings.quota_bytes
+        columns = (determinate, days.indeterminate_bytes, days.zero_rated_bytes, over)
+        sums += [column.sum(dtype=np.float64) for column in columns]
+        overshoot_max_bytes = max(overshoot_max_bytes, int(over.max(initial=0)))
+        yield None
+    yield QuotaFigures(
+        sims={str(state): count for state, count in zip(STATES, counts.tolist(), strict=True)},
+        determinate_bytes=float(sums[0]),
+        indeterminate_bytes=float(sums[1]),
+        zero_rated_bytes=float(sums[2]),
+        overshoot_bytes=float(sums[3]),
+        overshoot_max_bytes=overshoot_max_bytes,
         readings=day_totals(meter, ict_day),
     )

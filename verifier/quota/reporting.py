@@ -79,7 +79,11 @@ def used_bytes(
 
 def shown_sims(meter: Meter, ict_day: int) -> SimDays:
     """Return the SIMs heard of on a day, or whose bytes a split brought there."""
-    days = meter.sims_of_day(ict_day)
+    return only_shown(meter.sims_of_day(ict_day))
+
+
+def only_shown(days: SimDays) -> SimDays:
+    """Return those heard of, or whose bytes a split brought there: of the others only decisions are known."""
     return days.where(days.is_heard | (days.metered_bytes != 0) | (days.zero_rated_bytes != 0))
 
 

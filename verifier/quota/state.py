@@ -1,5 +1,6 @@
 """Everything the verifier knows of quotas: the meter, who is entitled, and what has been decided."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from phusong.verifier.quota.decisions import (
     mark_step,
     parse_decision_key,
 )
-from phusong.verifier.quota.figures import QuotaFigures, quota_figures
+from phusong.verifier.quota.figures import QuotaFigures, figures_in_runs, quota_figures
 from phusong.verifier.quota.ledger import Cause, Ledger
 from phusong.verifier.quota.rating import RatingMeter
 from phusong.verifier.quota.report import QuotaDay
@@ -92,6 +93,10 @@ class QuotaState:
     def figures(self, ict_day: int) -> QuotaFigures:
         """Return a day in a handful of numbers."""
         return quota_figures(self.meter, self.sims, self.settings, ict_day)
+
+    def figures_in_runs(self, ict_day: int) -> Iterator[QuotaFigures | None]:
+        """Yield None after each run of SIMs, the same figures at last."""
+        return figures_in_runs(self.meter, self.sims, self.settings, ict_day)
 
     def rate(self, content: bytes, time_ms: int) -> None:
         """Rate by a list of platforms from now on, and what was counted before again."""
