@@ -138,14 +138,13 @@ class GrpcServer:
         stream = grpc.stream_stream_rpc_method_handler(
             self._export_stream, response_serializer=receipt
         )
-        watch = grpc.unary_stream_rpc_method_handler(self._watch)
         for service, methods in {
             INGEST: {
                 "Export": unary(self._export, response_serializer=receipt),
                 "ExportStream": stream,
             },
             ENFORCEMENT: {
-                "Watch": watch,
+                "Watch": grpc.unary_stream_rpc_method_handler(self._watch),
                 "Acknowledge": unary(self._acknowledge, response_serializer=done),
             },
             RESERVATIONS: {"Reserve": unary(self._reserve, response_serializer=answer)},
