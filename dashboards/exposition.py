@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from phusong.collector.admission.doorkeeper import DoorCounts
 from phusong.collector.broker.road import BrokerCounts
 from phusong.collector.counts import IntakeCounts
+from phusong.dashboards.exposition_decisions import decision_families
 from phusong.dashboards.exposition_intake import (
     JournalFacts,
     broker_families,
@@ -123,6 +124,8 @@ class Exposition:
             yield from verifier_families(facts.status)
         if facts.judged is not None and facts.judged.judgement is not None:
             yield from judgement_families(facts.judged.judgement)
+            if facts.judged.judgement.enforcement is not None:
+                yield from decision_families(facts.judged.judgement.enforcement)
 
     def site_page(self, facts: Facts, accept: str) -> tuple[bytes, str]:
         """Return `/metrics/sites`."""

@@ -16,6 +16,7 @@ from phusong.verifier.process_use import ProcessUse
 from phusong.verifier.programme.standing import ObligationFigures
 from phusong.verifier.quota.decisions import day_text
 from phusong.verifier.quota.figures import QuotaFigures
+from phusong.verifier.quota.stages import EnforcementFigures, enforcement_figures
 from phusong.verifier.state import State
 
 # Lists are the steward's, who may name as many as there are sites: what comes after these shares one label.
@@ -64,6 +65,7 @@ class Judgement:
     site_rows: tuple[SiteRow, ...] = ()
     disputed: dict[tuple[str, str], int] = field(default_factory=dict)
     disputes: dict[str, int] = field(default_factory=dict)
+    enforcement: EnforcementFigures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def judge_in_runs(
         site_rows=_site_rows(labelled, as_of_ms) if tells_sites else (),
         disputed=dict(Counter((row.list, row.operator) for row in labelled if row.overlay)),
         disputes=dispute_counts(state, as_of_ms),
+        enforcement=enforcement_figures(state.enforcement, as_of_ms),
     )
 
 

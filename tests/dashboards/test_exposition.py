@@ -24,7 +24,9 @@ from phusong.verifier.process_use import ProcessUse
 from phusong.verifier.programme.standing import ObligationFigures
 from phusong.verifier.programme.status import Standing, Status
 from phusong.verifier.programme.terms import Kind
+from phusong.verifier.quota.enforcement_counts import EDGES_MS, STAGES
 from phusong.verifier.quota.figures import QuotaFigures
+from phusong.verifier.quota.stages import EnforcementFigures
 from phusong.verifier.status import Judgement, RowCounts, SiteRow, VerifierStatus
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +72,24 @@ def obligation() -> ObligationFigures:
     return ObligationFigures(status, 3 * HOUR_MS)
 
 
+def enforcement() -> EnforcementFigures:
+    buckets = [[1] * (len(EDGES_MS) + 1) for _ in STAGES]
+    return EnforcementFigures(
+        by_action={"cut": 2, "notify": 6},
+        stages={("cut", "sent"): 1},
+        overdue_count=1,
+        unverified_count=1,
+        resent_count=3,
+        failed_count=1,
+        early_cut_count=1,
+        denied_ms=4_500,
+        overshoot_bytes=7,
+        leaked_bytes=8,
+        buckets=buckets,
+        sum_ms=[1_500] * len(STAGES),
+    )
+
+
 def judgement() -> Judgement:
     return Judgement(
         as_of_ms=HOUR_MS,
@@ -82,6 +102,7 @@ def judgement() -> Judgement:
         site_rows=(SiteRow("S1", "283", "viettel", "LTE", "COVERED", 0.99, 0.96, 9_000),),
         disputed={("283", "viettel"): 1},
         disputes={"OPEN": 2, "LAPSED": 0},
+        enforcement=enforcement(),
     )
 
 
