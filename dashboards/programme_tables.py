@@ -33,6 +33,7 @@ def _obligations(out: Console, rows: list[dict[str, Any]]) -> None:
     table.add_column("Chỉ tiêu\nTarget", justify="right", no_wrap=True)
     table.add_column("Hạn\nDeadline", no_wrap=True)
     table.add_column("Đã khai\nStated", justify="right", no_wrap=True)
+    table.add_column("Trạm khai\nClaimed", justify="right", no_wrap=True)
     table.add_column("Đã chứng minh\nVerified", justify="right", no_wrap=True)
     table.add_column("đúng hạn\nin time", justify="right", no_wrap=True)
     table.add_column("Bác bỏ\nRefuted", justify="right", no_wrap=True)
@@ -48,6 +49,7 @@ def _obligations(out: Console, rows: list[dict[str, Any]]) -> None:
             number(row["target_count"]),
             day(row["deadline"]),
             number(row["stated_count"]),
+            number(row["claimed_count"]),
             verified(row),
             number(row["verified_by_deadline_count"]),
             number(row["refuted_count"]),

@@ -29,6 +29,7 @@ from phusong.dashboards.commands.replaying import state_of
 from phusong.dashboards.commands.version import software
 from phusong.kernels.days import ict_day
 from phusong.verifier.collation import collation_key
+from phusong.verifier.coverage.milestones import claimed_sites
 from phusong.verifier.coverage.records import Verdict
 from phusong.verifier.placing import Horizon
 from phusong.verifier.programme.provinces import read_provinces
@@ -128,6 +129,7 @@ def programme_document(data: Path, horizon: Horizon, view: ProvinceView) -> dict
             int(ict_day(as_of_ms)),
         ),
         platform_count=platform_count(state.registries),
+        claimed_sites=claimed_sites(state.registries.sites, state.cells, as_of_ms),
     )
     rows = programme_status(programme, known)
     effective = programme.programme.effective_from

@@ -10,6 +10,7 @@ from phusong.verifier.coverage import wording
 from phusong.verifier.coverage.cells import CellState, ClaimKey
 from phusong.verifier.coverage.claims import SiteClaim
 from phusong.verifier.coverage.records import SiteVerdict, Verdict
+from phusong.verifier.registry.sites import SiteRegister
 
 UNIX_DAY = datetime(1970, 1, 1, tzinfo=UTC).date()
 
@@ -63,6 +64,16 @@ def with_claim(row: SiteVerdict, claim: SiteClaim | None) -> SiteVerdict:
     if claim.silences and row.verdict is not Verdict.COVERED:
         missing = (*missing, wording.silent_stations(claim))
     return replace(row, reason=reason, missing=missing)
+
+
+def claimed_sites(sites: SiteRegister, cells: CellState, as_of_ms: int) -> frozenset[str]:
+    """Return the codes of sites that some base station claims to have been on air at by a time."""
+    claimed = {
+        key.site_code
+        for key, claim in cells.site_claims(as_of_ms).items()
+        if claim.on_air_since_ms is not None and claim.on_air_since_ms <= as_of_ms
+    }
+    return frozenset(site.code for site in sites.sites if text_hash(site.code) in claimed)
 
 
 def site_milestones(

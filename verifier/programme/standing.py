@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from phusong.kernels.days import DAY_MS, day_start_ms, ict_day
+from phusong.verifier.coverage.milestones import claimed_sites
 from phusong.verifier.coverage.records import SiteVerdict, Verdict
 from phusong.verifier.programme.pupils import UNIX_DAY, pupils_of
 from phusong.verifier.programme.reading import platform_count
@@ -51,6 +52,7 @@ def obligation_figures(
             int(ict_day(as_of_ms)),
         ),
         platform_count=platform_count(state.registries),
+        claimed_sites=claimed_sites(state.registries.sites, state.cells, as_of_ms),
     )
     programme, _ = state.registries.programme(UNIX_DAY + timedelta(days=int(ict_day(as_of_ms))))
     return tuple(

@@ -50,6 +50,7 @@ class Coverage:
 class Status:
     """One obligation as it stands. Counts are of sites, pupils or platforms; None where nothing counts them.
 
+    claimed_count: sites that base stations claim to be on air at, of which none is counted anywhere else.
     verified_by_deadline_count: as known now of the day of the deadline; None before it.
     verified_lower_bound: of `verified_count` at 95 %, since each verdict may be wrong.
     """
@@ -62,6 +63,7 @@ class Status:
     deadline: str | None
     standing: Standing
     stated_count: int | None
+    claimed_count: int | None
     verified_count: int | None
     verified_by_deadline_count: int | None
     verified_lower_bound: int | None
@@ -85,6 +87,7 @@ class Knowledge:
     end_of_day_ms: Callable[[str], int]
     pupils: Pupils
     platform_count: int | None  # on the published list, None without one
+    claimed_sites: frozenset[str] = frozenset()  # codes of sites claimed to be on air by then
 
 
 def programme_status(programme: Programme, known: Knowledge) -> list[Status]:
@@ -123,19 +126,22 @@ def _coverage(obligation: Obligation, known: Knowledge) -> Status:
             standing = Standing.NOT_MET
         elif then.verified_count >= target:
             standing = Standing.MET
+    codes = {site.code for site in known.sites.sites if site.list == obligation.list}
+    claimed_count = len(codes & known.claimed_sites)
     verified = now.verified_count
     wrong = wrong_count_max(verified, 1.0 - known.confidence, SHARE_CONFIDENCE)
     return _status(
         obligation,
         standing,
         stated_count=now.listed_count,
+        claimed_count=claimed_count,
         verified_count=verified,
         verified_by_deadline_count=None if then is None else then.verified_count,
         verified_lower_bound=verified - wrong,
         refuted_count=now.refuted_count,
         unproven_count=max(target - verified - now.refuted_count, 0),
         verdicts={verdict.value: count for verdict, count in now.of_verdict.items() if count},
-        unproven=wording.of_coverage(obligation, now.listed_count, now.of_verdict),
+        unproven=wording.of_coverage(obligation, now.listed_count, now.of_verdict, claimed_count),
     )
 
 
@@ -199,6 +205,7 @@ def _status(
     *,
     unproven: tuple[str, ...],
     stated_count: int | None = None,
+    claimed_count: int | None = None,
     verified_count: int | None = None,
     verified_by_deadline_count: int | None = None,
     verified_lower_bound: int | None = None,
@@ -215,6 +222,7 @@ def _status(
         deadline=None if obligation.deadline is None else obligation.deadline.isoformat(),
         standing=standing,
         stated_count=stated_count,
+        claimed_count=claimed_count,
         verified_count=verified_count,
         verified_by_deadline_count=verified_by_deadline_count,
         verified_lower_bound=verified_lower_bound,

@@ -15,11 +15,19 @@ UNDECIDED = {
 
 
 def of_coverage(
-    obligation: Obligation, listed_count: int, of_verdict: Mapping[Verdict, int]
+    obligation: Obligation,
+    listed_count: int,
+    of_verdict: Mapping[Verdict, int],
+    claimed_count: int,
 ) -> tuple[str, ...]:
     """Return what is unproven of the sites of a list."""
     target = obligation.target_count or 0
     unproven = [f"{of_verdict[v]:,} {words}" for v, words in UNDECIDED.items() if of_verdict.get(v)]
+    covered_count = of_verdict.get(Verdict.COVERED, 0)
+    if claimed_count > covered_count:
+        unproven.append(
+            f"{claimed_count:,} sites are claimed to be on air, {covered_count:,} are proven: a claim proves nothing"
+        )
     if listed_count < target:
         unproven.append(
             f"{target - listed_count:,} of {target:,} promised sites are in no list: add them with"

@@ -8,7 +8,7 @@ import pytest
 from phusong.kernels.columns import CellReports
 from phusong.kernels.wire.text import text_hash
 from phusong.verifier.coverage.cells import CellState
-from phusong.verifier.coverage.milestones import Milestones
+from phusong.verifier.coverage.milestones import Milestones, claimed_sites
 from phusong.verifier.coverage.policy import default_policy
 from phusong.verifier.coverage.records import SiteVerdict, Verdict
 from phusong.verifier.coverage.state import CoverageState
@@ -167,6 +167,16 @@ def test_a_claim_contradicts_silence_of_its_own_time_only(
     claim = stations(NINE_MS + hours * HOUR_MS, rat=rat)
 
     assert judge(surveyed((0, 1, 2), None), claim).verdict is verdict
+
+
+def test_a_site_is_claimed_from_the_day_its_stations_name() -> None:
+    assert isinstance(SITES, SiteRegister)
+    claim = stations(NINE_MS, on_air_since_time_ms=NINE_MS - DAY_MS)
+    off_air = stations(NINE_MS, on_air=0)
+
+    assert claimed_sites(SITES, claim, NINE_MS) == {"A1"}
+    assert claimed_sites(SITES, claim, NINE_MS - 1) == frozenset()  # not yet told
+    assert claimed_sites(SITES, off_air, NINE_MS) == frozenset()
 
 
 def test_no_claim_makes_a_site_covered() -> None:

@@ -191,3 +191,21 @@ def test_a_published_list_is_no_proof_that_its_use_was_free() -> None:
 
     assert (found.stated_count, found.verified_count) == (7, None)
     assert found.standing is Standing.UNPROVEN
+
+
+def test_a_claim_is_counted_beside_the_proof_and_never_as_it() -> None:
+    """Of the list two of three sites are claimed, one of them proven; a claim of another list is none of it."""
+    sites = {"s1": COVERED, "s2": UNTESTED, "s3": UNTESTED}
+    known = knowledge(
+        "2021-12-31",
+        {"2021-09-30": sites, "2021-12-31": sites},
+        claimed_sites=frozenset({"s1", "s2", "elsewhere"}),
+    )
+
+    found = status(coverage(target_count=3), known)
+
+    assert (found.claimed_count, found.verified_count) == (2, 1)
+    assert found.standing is Standing.UNPROVEN
+    assert any(
+        "2 sites are claimed to be on air, 1 are proven" in words for words in found.unproven
+    )
