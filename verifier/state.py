@@ -205,6 +205,7 @@ class State:
             self.operators,
             judged,
             ruled=ruled,
+            source=sender_keys(self.sources, facts.source)[readings.payload_row],
         )
         reason = np.where(placed.is_repeated, TAKEN, judged)
         return self._tally(opened, facts, readings, placed, reason)

@@ -31,6 +31,7 @@ NOW_MS = MORNING_MS + 310 * DAY_MS
 SITES_PER_ROW = 50
 LATTICE_DEG = 0.05
 READINGS_PER_VISIT = 3
+DEAF_DB = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Phones:
     fading_paths: float = 8.0
     service_margin_db: float = 4.0  # so far below the floor there is no service any more
     is_silence_sent: bool = True  # a phone that found no service reports it when it can
+    deaf: tuple[int, ...] = ()  # of the site's devices, those that hear nothing anywhere
+    source_of: tuple[int, ...] = (1,)  # by which source each of a site's devices sends, in turn
 
 
 def judge(
@@ -62,7 +65,9 @@ def judge(
     screen_signal(readings, reason)
     assert not reason.any(), "the simulation sends nothing implausible"
     route = np.zeros(row_count, np.int64)
-    state.add(readings, readings.observed_time_ms, route, operators, reason)
+    number = (readings.device_key - 1) % (DEVICE_COUNT + HOME_COUNT_MAX)
+    source = np.array(phones.source_of)[number % len(phones.source_of)]
+    state.add(readings, readings.observed_time_ms, route, operators, reason, source=source)
     assert not reason.any()
     rows = state.verdicts(NOW_MS, operators)
     assert len(rows) == site_count
@@ -82,6 +87,7 @@ def readings_of(
     site, trip, count = visits.site, visits.trip, len(visits.site)
     device, device_count = device_of(trip), DEVICE_COUNT + HOME_COUNT_MAX
     offset_db = rng.normal(0, phones.offset_db, (len(levels_dbm), device_count))
+    offset_db[:, phones.deaf] -= DEAF_DB
     level = levels_dbm[site, visits.cell] + offset_db[site, device]
     if phones.fading_paths:
         power = rng.gamma(phones.fading_paths, 1 / phones.fading_paths, count)

@@ -1,4 +1,4 @@
-"""Whether the devices that measured a part contradict each other beyond chance."""
+"""Whether those who measured a part contradict each other beyond chance: devices, or sources with all their devices."""
 
 import numpy as np
 
@@ -7,19 +7,22 @@ from phusong.verifier.coverage.intervals import lower_bounds, upper_bounds
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.survey import Survey, starts_of
 
-# Each device is compared with the rest of its part, so that chance has many tries.
+# Each stratum is compared with the rest of its part, so that chance has many tries.
 CONFIDENCE = 0.99
 
 
-def devices_disagree(survey: Survey, policy: Policy) -> BoolColumn:
-    """Tell for each group whether some device and the others tell opposite stories of the same ground.
+def strata_disagree(survey: Survey, stratum: Int64Column, policy: Policy) -> BoolColumn:
+    """Tell for each group whether some stratum and the others tell opposite stories of the same ground.
+
+    stratum: of each stay, its device or its source. Two deaf phones of one source hide behind each other where each is compared
+    with the rest; their source does not.
 
     Compared are only squares that both entered, one trial each: a device that walked the bad half of a hamlet
     does not contradict one that walked the good half. Beyond chance means that the two intervals do not meet,
     opposite that the asked share lies between what they say.
     """
     size = len(survey.groups.part)
-    group, device, own, rest = _compare_squares(survey, policy)
+    group, device, own, rest = _compare_squares(survey, stratum, policy)
     order = np.lexsort((device, group))
     group, device, own, rest = group[order], device[order], own[order], rest[order]
     start = starts_of(group, device)
@@ -43,16 +46,14 @@ def _is_above(met: Float64Column, other_met: Float64Column, trials: Float64Colum
 
 
 def _compare_squares(
-    survey: Survey, policy: Policy
+    survey: Survey, stratum: Int64Column, policy: Policy
 ) -> tuple[Int64Column, Int64Column, Float64Column, Float64Column]:
-    """Return group, device, its share and the others' share, per square that device and others entered."""
+    """Return group, stratum, its share and the others' share, per square that it and others entered."""
     stays = survey.stays
     square_cells = policy.place.cluster_size_m // policy.place.cell_size_m
     east, north = stays.cell_east // square_cells, stays.cell_north // square_cells
-    order = np.lexsort(
-        (stays.cell_north, stays.cell_east, stays.device_key, north, east, stays.group)
-    )
-    columns = (stays.group, east, north, stays.device_key)
+    order = np.lexsort((stays.cell_north, stays.cell_east, stratum, north, east, stays.group))
+    columns = (stays.group, east, north, stratum)
     group, east, north, device = (column[order] for column in columns)
     share = stays.share[order]
     square_start, own_start = starts_of(group, east, north), starts_of(group, east, north, device)

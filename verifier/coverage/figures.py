@@ -14,6 +14,7 @@ from phusong.verifier.coverage.footprint import Footprints
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import Counts
 from phusong.verifier.coverage.sample import Sample
+from phusong.verifier.coverage.senders import DeviceSources
 from phusong.verifier.coverage.survey import (
     Survey,
     count_distinct,
@@ -44,6 +45,7 @@ class Ground:
     footprints: Footprints
     policy: Policy
     operators: dict[int, str]  # slug by key
+    sources: DeviceSources
 
 
 class RowKey(NamedTuple):

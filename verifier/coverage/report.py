@@ -77,7 +77,7 @@ def _rows_of(
     span_ms: tuple[int, int],
 ) -> dict[RowKey, SiteVerdict]:
     survey = survey_bins(evidence.keys, evidence.counts, is_chosen, ground.policy)
-    sample, findings = judge_parts(survey, ground.footprints, ground.policy)
+    sample, findings = judge_parts(survey, ground.footprints, ground.policy, ground.sources)
     by_row: dict[RowKey, list[PartFinding]] = defaultdict(list)
     for finding in findings:
         by_row[row_key(ground, survey, finding.group)].append(finding)

@@ -35,6 +35,7 @@ from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import SiteVerdict, TestResult, Verdict
 from phusong.verifier.coverage.report import judge_sites
 from phusong.verifier.coverage.rulings import RELEASABLE, Ruling
+from phusong.verifier.coverage.senders import DeviceSources
 from phusong.verifier.coverage.service import is_served, judge_service, with_service
 from phusong.verifier.coverage.service_samples import ServiceSamples
 from phusong.verifier.coverage.verified import first_verified_days
@@ -60,6 +61,7 @@ class CoverageState:
         self.aside = Tally(4)  # part, operator, rat, window: taken and not judged
         self.elsewhere_count = 0  # readings that lie in no site
         self.service = ServiceSamples(self.footprints, policy)
+        self.sources = DeviceSources()
         self._networks = Networks()
         self._floors_dbm = policy.floors_dbm()
         self._is_counted = np.zeros(RAT_LAST + 1, np.bool_)
@@ -74,16 +76,20 @@ class CoverageState:
         reason: Int64Column,
         *,
         ruled: Int64Column | None = None,
+        source: Int64Column | None = None,
     ) -> None:
         """Count the rows whose reason is 0, and write the reason of those that say nothing of a place.
 
         `time_ms` is the time a row counts under; `route_operator` its route's operator as a row of `operators`;
-        `ruled` is what an auditor ruled on each row: a released one is spared by the rules of RELEASABLE.
+        `ruled` is what an auditor ruled on each row: a released one is spared by the rules of RELEASABLE; `source` is the
+        key of each row's sender, where that is known.
         """
         operator = self._networks.operators_of(readings, route_operator, operators)
         self._refuse(readings, operator, reason, ruled)
         self.service.add(readings, time_ms, operator, reason)
         taken = np.flatnonzero(reason == TAKEN)
+        if source is not None:
+            self.sources.add(readings.device_key[taken], source[taken])
         located = locate_readings(
             readings.latitude_deg[taken],
             readings.longitude_deg[taken],
@@ -111,6 +117,7 @@ class CoverageState:
         self.aside.merge(other.aside)
         self.elsewhere_count += other.elsewhere_count
         self.service.merge(other.service)
+        self.sources.merge(other.sources)
 
     def export(self) -> dict[str, NDArray[Any]]:
         """Return everything counted, in an order that does not depend on how it came in."""
@@ -119,6 +126,7 @@ class CoverageState:
         arrays["level_keys"], arrays["level_count"] = self.levels.export()
         arrays["aside_keys"], arrays["aside_count"] = self.aside.export()
         arrays |= self.service.export()
+        arrays["device_sources"] = self.sources.export()
         arrays["elsewhere_count"] = np.array([self.elsewhere_count], np.int64)
         return arrays
 
@@ -131,6 +139,7 @@ class CoverageState:
         self.levels.restore(arrays["level_keys"], arrays["level_count"])
         self.aside.restore(arrays["aside_keys"], arrays["aside_count"])
         self.service.restore(arrays)
+        self.sources.restore(arrays["device_sources"])
         self.elsewhere_count = int(arrays["elsewhere_count"][0])
 
     def verdicts(
@@ -235,7 +244,9 @@ class CoverageState:
         }
 
     def _ground(self, operators: Names) -> Ground:
-        return Ground(self.sites, self.footprints, self.policy, operator_names(operators))
+        return Ground(
+            self.sites, self.footprints, self.policy, operator_names(operators), self.sources
+        )
 
     def _evidence(self) -> Evidence:
         return Evidence(*self.bins.export(), *self.levels.export(), *self.aside.export())

@@ -6,11 +6,12 @@ The verdict is about places, not about readings: what they prove is said in `sam
 from dataclasses import dataclass
 
 from phusong.verifier.coverage import wording
-from phusong.verifier.coverage.agreement import devices_disagree
+from phusong.verifier.coverage.agreement import strata_disagree
 from phusong.verifier.coverage.footprint import Footprints, places_without, squares_without
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import Verdict
 from phusong.verifier.coverage.sample import Sample, places_to_decide, sample_places
+from phusong.verifier.coverage.senders import DeviceSources
 from phusong.verifier.coverage.survey import Survey
 
 
@@ -27,14 +28,16 @@ class PartFinding:
 
 
 def judge_parts(
-    survey: Survey, footprints: Footprints, policy: Policy
+    survey: Survey, footprints: Footprints, policy: Policy, sources: DeviceSources
 ) -> tuple[Sample, list[PartFinding]]:
     """Return the sample and the finding of each group of a survey."""
     sample = sample_places(survey, footprints, policy)
-    disagrees = devices_disagree(survey, policy)
+    device = survey.stays.device_key
+    is_split = strata_disagree(survey, device, policy)
+    is_split |= strata_disagree(survey, sources.strata(device), policy)
     findings = [
         _judge_part(survey, sample, group, footprints, policy, is_split=is_split)
-        for group, is_split in enumerate(disagrees.tolist())
+        for group, is_split in enumerate(is_split.tolist())
     ]
     return sample, findings
 

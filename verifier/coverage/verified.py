@@ -105,7 +105,7 @@ def _covered_rows(
     is_promising[chosen[is_high[survey.bin_group]]] = True
     survey = survey_bins(evidence.keys, evidence.counts, is_promising, policy)
     number = row[np.flatnonzero(is_promising)[_first_bins(survey)]]
-    _, findings = judge_parts(survey, footprints, policy)
+    _, findings = judge_parts(survey, footprints, policy, ground.sources)
     rows: defaultdict[int, list[PartFinding]] = defaultdict(list)
     for finding in findings:
         rows[int(number[finding.group])].append(finding)

@@ -60,15 +60,20 @@ class _SidedCoverage(CoverageState):
         reason: Int64Column,
         *,
         ruled: Int64Column | None = None,
+        source: Int64Column | None = None,
     ) -> None:
-        super().add(readings, time_ms, route_operator, operators, reason, ruled=ruled)
+        super().add(
+            readings, time_ms, route_operator, operators, reason, ruled=ruled, source=source
+        )
         if self.opened is None:
             return
         for evidence, side in zip(self._evidence_of, self.sides, strict=True):
             is_named = _is_named(evidence, self.opened, readings, time_ms)
             if is_named.any():
                 its = np.where(is_named & (reason == TAKEN), TAKEN, INT_MISSING)
-                side.add(readings, time_ms, route_operator, operators, its, ruled=ruled)
+                side.add(
+                    readings, time_ms, route_operator, operators, its, ruled=ruled, source=source
+                )
 
 
 def judge_sides(

@@ -72,8 +72,11 @@ class _WatchedCoverage(CoverageState):
         reason: Int64Column,
         *,
         ruled: Int64Column | None = None,
+        source: Int64Column | None = None,
     ) -> None:
-        super().add(readings, time_ms, route_operator, operators, reason, ruled=ruled)
+        super().add(
+            readings, time_ms, route_operator, operators, reason, ruled=ruled, source=source
+        )
         located = locate_readings(
             readings.latitude_deg,
             readings.longitude_deg,

@@ -91,8 +91,11 @@ class _WatchedCoverage(CoverageState):
         reason: Int64Column,
         *,
         ruled: Int64Column | None = None,
+        source: Int64Column | None = None,
     ) -> None:
-        super().add(readings, time_ms, route_operator, operators, reason, ruled=ruled)
+        super().add(
+            readings, time_ms, route_operator, operators, reason, ruled=ruled, source=source
+        )
         row = np.flatnonzero(np.isin(reason, list(RELEASABLE)))
         if len(row):
             columns: Any = (column[row] for column in readings)

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phusong.v1.journal_pb2 import DisputeEntry
@@ -66,11 +66,13 @@ def steps(draw: st.DrawFn) -> Step:
     )
 
 
+@settings(deadline=None)
 @given(steps())
 def test_what_is_written_is_read(step: Step) -> None:
     assert decode_step(version_of(encode_step(step))) == step
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_step_or_a_refusal(content: bytes) -> None:
     found = list(decode_steps([version_of(content)]))
@@ -79,6 +81,7 @@ def test_any_bytes_are_a_step_or_a_refusal(content: bytes) -> None:
     assert isinstance(found[0], Step) or found[0].refusal is Refusal.MALFORMED
 
 
+@settings(deadline=None)
 @given(st.builds(DisputeEntry, act=st.integers(0, 9), in_favour_of=st.integers(0, 9), name=words))
 def test_numbers_that_mean_nothing_are_malformed(entry: DisputeEntry) -> None:
     assert decode_step(version_of(entry.SerializeToString())) is Refusal.MALFORMED

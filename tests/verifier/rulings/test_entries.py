@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phusong.kernels.wire.decode import ROW_COUNT_MAX
@@ -28,6 +28,7 @@ def version_of(content: bytes, sequence: int = 9) -> Version:
     return Version(sequence, 5, "", content, 0)
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         RulingRecord,
@@ -45,6 +46,7 @@ def test_what_is_written_is_read(ruling: RulingRecord) -> None:
     assert read_ruling(version_of(encode_ruling(ruling))) == ruling
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_ruling_or_have_no_effect(content: bytes) -> None:
     rulings = Rulings()
