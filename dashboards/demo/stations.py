@@ -32,7 +32,8 @@ def make_reports(rng: np.random.Generator, pairs: list[Pair]) -> StationReports:
         is_on_air = not is_silent or rng.random() < CLAIM_SHARE
         if is_silent and is_on_air:
             falsely_claimed.add(pair.number)
-        since_ms = season.CLOCK_START_MS - int(rng.integers(5, 70)) * season.DAY_MS
+        # Before anybody measured: what SIMs found earlier would not contradict it.
+        since_ms = season.DRIVES_START_MS - int(rng.integers(5, 70)) * season.DAY_MS
         for beat in range(REPORT_COUNT):
             report = _report(rng, pair, beat, is_on_air=is_on_air, since_ms=since_ms)
             reports.setdefault(pair.operator, []).append(report)
