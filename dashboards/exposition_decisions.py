@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from phusong.dashboards.families import Family, counter, counters, gauge, gauges, histograms
 from phusong.verifier.quota.enforcement_counts import EDGES_MS, STAGES
-from phusong.verifier.quota.stages import EnforcementFigures
+from phusong.verifier.quota.stages import EnforcementFigures, Stage
 
 SECOND_MS = 1000
 STAGE_SECONDS_EDGES = tuple(edge / SECOND_MS for edge in EDGES_MS)
@@ -22,7 +22,11 @@ def decision_families(figures: EnforcementFigures) -> Iterator[Family]:
         "phusong_day_decisions",
         "Decisions of the present day by how far they came.",
         ["action", "state"],
-        figures.stages,
+        {
+            (action, stage.value.lower()): figures.stages.get((action, stage.value.lower()), 0)
+            for action in figures.by_action
+            for stage in Stage
+        },
     )
     yield histograms(
         "phusong_decision_stage_seconds",

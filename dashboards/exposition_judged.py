@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from phusong.dashboards.families import Family, gauge, gauges
+from phusong.dashboards.families import Family, counter, gauge, gauges
 from phusong.kernels.days import DAY_MS
 from phusong.verifier.programme.standing import ObligationFigures
 from phusong.verifier.programme.status import Standing
@@ -14,6 +14,11 @@ SECOND_MS = 1000
 COUNTS = (
     ("target", "What was promised: sites, pupils or platforms.", "target_count"),
     ("stated", "What lists and records state.", "stated_count"),
+    (
+        "claimed",
+        "Sites that base stations claim to be on air at; a claim proves nothing.",
+        "claimed_count",
+    ),
     ("verified", "What telemetry shows.", "verified_count"),
     (
         "verified_by_deadline",
@@ -46,6 +51,14 @@ def judgement_families(judgement: Judgement) -> Iterator[Family]:
     yield from _site_count_families(judgement)
     yield from _obligation_families(judgement)
     yield from _quota_families(judgement.quota)
+    yield gauge(
+        "phusong_ledger_closings", "Days that the ledger has closed.", judgement.closed_day_count
+    )
+    yield counter(
+        "phusong_ledger_adjustments",
+        "Entries of closed days that were changed by late or newly rated data.",
+        judgement.adjustment_count,
+    )
     yield gauges(
         "phusong_conservation_difference",
         "What came in less what became of it, by the law that says they are equal; always 0.",
@@ -186,6 +199,10 @@ def _quota_families(quota: dict[str, QuotaFigures]) -> Iterator[Family]:
     for name, documentation in (
         ("overshoot", "Bytes that entitled SIMs used beyond the free volume of a day."),
         ("overshoot_max", "Bytes that one SIM used beyond the free volume of a day, at the most."),
+        (
+            "charged",
+            "Bytes that their source counts towards quotas, of platforms whose use is free.",
+        ),
     ):
         yield gauges(
             f"phusong_quota_{name}_bytes",

@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import (
 
 UNITS = frozenset(
     {
-        *("attempts", "batches", "bytes", "commits", "connections", "decisions", "disputes"),
+        *("adjustments", "bytes", "connections", "closings", "cuts", "decisions", "disputes"),
         *("failures", "frames", "gaps", "messages", "payloads", "pupils", "ratio", "readings"),
         *("reconnects", "refusals", "rows", "seconds", "segments", "sessions", "sims", "sites"),
         *("starts", "subscriptions"),

@@ -51,7 +51,8 @@ class SiteRow(NamedTuple):
 class Judgement:
     """Verdicts, obligations and quota, as of one time.
 
-    sites: by (list, operator, verdict). disputed: site rows under dispute, by (list, operator). disputes: by state. quota: of "today" and "yesterday" in Vietnam; `day` is today.
+    sites: by (list, operator, verdict). disputed: site rows under dispute, by (list, operator). disputes: by state.
+    quota: of "today" and "yesterday" in Vietnam; `day` is today.
     site_rows: only where they are asked for.
     """
 
@@ -62,6 +63,8 @@ class Judgement:
     obligations: tuple[ObligationFigures, ...]
     day: str
     quota: dict[str, QuotaFigures]
+    closed_day_count: int
+    adjustment_count: int
     site_rows: tuple[SiteRow, ...] = ()
     disputed: dict[tuple[str, str], int] = field(default_factory=dict)
     disputes: dict[str, int] = field(default_factory=dict)
@@ -126,6 +129,8 @@ def judge_in_runs(
         obligations=obligations,
         day=day_text(today),
         quota=quota,
+        closed_day_count=state.ledger.closed_day_count,
+        adjustment_count=state.ledger.adjustment_count,
         site_rows=_site_rows(labelled, as_of_ms) if tells_sites else (),
         disputed=dict(Counter((row.list, row.operator) for row in labelled if row.overlay)),
         disputes=dispute_counts(state, as_of_ms),

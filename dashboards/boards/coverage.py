@@ -49,6 +49,7 @@ def _obligations() -> list[Json]:
             {
                 "promised": (_of("target"), "short"),
                 "stated": (_of("stated"), "short"),
+                "claimed": (_of("claimed"), "short"),
                 "verified": (_of("verified"), "short"),
                 "surely": (_of("verified_lower_bound"), "short"),
                 "verified by the deadline": (_of("verified_by_deadline"), "short"),

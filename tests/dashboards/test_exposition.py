@@ -26,7 +26,7 @@ from phusong.verifier.programme.status import Standing, Status
 from phusong.verifier.programme.terms import Kind
 from phusong.verifier.quota.enforcement_counts import EDGES_MS, STAGES
 from phusong.verifier.quota.figures import QuotaFigures
-from phusong.verifier.quota.stages import EnforcementFigures
+from phusong.verifier.quota.stages import EnforcementFigures, Stage
 from phusong.verifier.status import Judgement, RowCounts, SiteRow, VerifierStatus
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def quota() -> QuotaFigures:
     readings = {
         "received": 8, "counted": 4, "duplicate": 2, "stale": 1, "rejected": 1, "quarantined": 0,
     }  # fmt: skip
-    return QuotaFigures({"WITHIN": 6, "EXHAUSTED": 0}, 5e9, 1e6, 2e6, 0.0, 0, readings)
+    return QuotaFigures({"WITHIN": 6, "EXHAUSTED": 0}, 5e9, 1e6, 2e6, 0.0, 0, 0, readings)
 
 
 def obligation() -> ObligationFigures:
@@ -59,6 +59,7 @@ def obligation() -> ObligationFigures:
         deadline="2021-09-30",
         standing=Standing.UNPROVEN,
         stated_count=283,
+        claimed_count=120,
         verified_count=100,
         verified_by_deadline_count=90,
         verified_lower_bound=91,
@@ -100,6 +101,8 @@ def judgement() -> Judgement:
         day="1970-01-01",
         quota={"today": quota(), "yesterday": quota()},
         site_rows=(SiteRow("S1", "283", "viettel", "LTE", "COVERED", 0.99, 0.96, 9_000),),
+        closed_day_count=3,
+        adjustment_count=2,
         disputed={("283", "viettel"): 1},
         disputes={"OPEN": 2, "LAPSED": 0},
         enforcement=enforcement(),
@@ -268,6 +271,26 @@ def test_readings_that_nobody_accounts_for_are_a_difference() -> None:
 
     assert found[frozenset({("law", "quota_readings_today")})] == 1
     assert found[frozenset({("law", "quota_readings_yesterday")})] == 0
+
+
+def test_how_long_a_decision_took_is_counted_up_to_what_it_may_take() -> None:
+    name = "phusong_decision_stage_seconds"
+    found = exposed()
+    decided = {("stage", "decided")}
+
+    up_to_50_ms = EDGES_MS.index(50) + 1
+    assert values(found, f"{name}_bucket")[frozenset({*decided, ("le", "0.05")})] == up_to_50_ms
+    assert values(found, f"{name}_count")[frozenset(decided)] == len(EDGES_MS) + 1
+    assert values(found, f"{name}_sum")[frozenset(decided)] == 1.5
+    assert values(found, "phusong_denied_seconds_total") == {frozenset(): 4.5}
+
+
+def test_decisions_that_nobody_took_are_shown_as_noughts() -> None:
+    found = values(exposed(), "phusong_day_decisions")
+
+    assert found.pop(frozenset({("action", "cut"), ("state", "sent")})) == 1
+    assert len(found) == 2 * len(Stage) - 1
+    assert not any(found.values())
 
 
 def test_a_histogram_counts_upwards_to_all() -> None:

@@ -22,6 +22,7 @@ from phusong.dashboards.verifier_lag import LAG_MAX_S
 from phusong.kernels.frame import Transport
 from phusong.kernels.reject import Reject
 from phusong.verifier.coverage.records import Verdict
+from phusong.verifier.quota.enforcement_counts import EDGES_MS, STAGES
 
 FOLDER = ROOT / "dashboards" / "prometheus"
 RULES_FILE = FOLDER / "phusong.rules.yml"
@@ -95,7 +96,11 @@ def test_values_of_labels_are_those_of_the_code() -> None:
     doors = (ROOT / "docs" / "doors.md").read_text()
     values = {
         "part": {"intake", "journal", "verifier", "broker"},
-        "le": {str(edge) for edge in COMMIT_SECONDS_EDGES},
+        "le": {
+            *map(str, COMMIT_SECONDS_EDGES),
+            *(str(edge_ms / 1000) for edge_ms in EDGES_MS),
+        },
+        "stage": set(STAGES),
         "transport": {transport.name.lower() for transport in Transport},
         "verdict": set(Verdict),
         "job": {"phusong"},

@@ -23,7 +23,7 @@ from phusong.verifier.tallies import RouteKey
 NOON_MS = 1_638_334_800_000  # 2021-12-01 12:00 in Vietnam
 QUOTA_BYTES = 4 * 2**30
 SIM_COUNTS = (1_000, 1_000_000)
-SERIES_MAX = 200  # one operator and transport, without a broker; docs/metrics.md says how it grows
+SERIES_MAX = 350  # one operator and transport, without a broker; docs/metrics.md says how it grows
 
 
 class Fixed:

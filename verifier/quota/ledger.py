@@ -109,6 +109,17 @@ class Ledger:
             for day, shard, is_closing, sequence, known_ms, count, *words in self._pieces.tolist()
         ]
 
+    @property
+    def closed_day_count(self) -> int:
+        """How many days have closed."""
+        return len(self._closed)
+
+    @property
+    def adjustment_count(self) -> int:
+        """How many entries of closed days were changed, written down or not."""
+        is_written = self._pieces[:, P_IS_CLOSING] == 0
+        return int(self._pieces[is_written, P_COUNT].sum()) + sum(map(len, self._open))
+
     def is_closed(self, ict_day: int) -> bool:
         """Tell whether a day has closed."""
         return ict_day in self._closed

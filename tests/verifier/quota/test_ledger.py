@@ -208,6 +208,7 @@ def test_every_adjustment_says_when_it_was_known_and_why() -> None:
     assert kept.state.ledger.open_adjustments.tolist() == [
         [7, 1, 0, 0, 2, CLOSE_MS + 3, Cause.LATE, TODAY]
     ]
+    assert (kept.state.ledger.closed_day_count, kept.state.ledger.adjustment_count) == (1, 1)
 
 
 def test_the_hash_of_a_day_knows_every_byte_of_every_sim() -> None:
@@ -244,6 +245,7 @@ def test_a_flood_of_late_data_does_not_wait_in_memory_for_the_next_day(monkeypat
 
     assert not len(kept.state.ledger.open_adjustments)
     assert len(kept.adjustments) == 3
+    assert kept.state.ledger.adjustment_count == 3
 
 
 def test_a_journal_that_begins_late_opens_no_day_before_it() -> None:
