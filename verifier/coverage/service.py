@@ -85,8 +85,9 @@ def with_service(row: SiteVerdict, results: Iterable[TestResult], policy: Policy
     missing = tuple(service_wording.untested(name) for name in asked if name not in tested)
     missing += tuple(words for result in found for words in result.missing)
     verdict = row.verdict
-    if verdict is Verdict.COVERED and any(r.standing is Standing.NOT_MET for r in found):
-        verdict = Verdict.NOT_COVERED
+    is_refuted = any(result.standing is Standing.NOT_MET for result in found)
+    if verdict in {Verdict.COVERED, Verdict.INSUFFICIENT} and is_refuted:
+        verdict = Verdict.NOT_COVERED  # whatever the level will turn out to be
     elif verdict is Verdict.COVERED and missing:
         verdict = Verdict.INSUFFICIENT
     reason = row.reason + service_wording.decided(found, asked)

@@ -227,6 +227,14 @@ def test_a_measure_below_what_is_asked_refutes_coverage(changed: Any, measure: s
     assert "fewer than asked" in row.reason
 
 
+def test_a_refuted_measure_decides_whatever_the_level_will_turn_out_to_be() -> None:
+    """One phone, so that the level is open."""
+    one_phone = [row | {"device_key": 1} for row in with_tests(lambda _: 1_000)]
+
+    assert judge(walk_only(one_phone), default_policy()).verdict is Verdict.INSUFFICIENT
+    assert judge(one_phone, policy_of()).verdict is Verdict.NOT_COVERED
+
+
 def test_at_exactly_the_bound_is_as_asked() -> None:
     exact = {"download": lambda _: 2_500_000, "latency": lambda _: 100.0, "access": lambda _: 1}
 
