@@ -12,7 +12,7 @@ SORTED = [
     ["Cần Thơ", "Đà Nẵng", "Gia Lai", "Yên Bái"],  # đ follows d, not z
     ["Bạc Liêu", "Bắc Giang", "Bến Tre"],  # a before ă, whatever the tone
     ["ma", "mà", "mả", "mã", "má", "mạ", "mà ca"],  # a word is done before its neighbour
-    ["da", "dạ", "đa", "đá"],
+    ["da", "dạ", "đa", "đá", "em", "êm"],  # every letter in its place
     ["oa", "oe", "ô", "ơ", "u", "ư"],
     ["thôn 2", "thôn 9", "thôn A"],
     ["Hà Giang", "Hà Nam", "Hà Nội", "Hà Tĩnh", "Hải Dương", "Hải Phòng"],
