@@ -4,9 +4,6 @@ from phusong.kernels.columns import Int, Int64Column
 from phusong.kernels.identity import mix64
 from phusong.kernels.jit import kernel
 
-# Changing the function means changing this number: it stands in the path of every sharded file.
-SHARD_VERSION = 1
-
 
 @kernel
 def shard_of(key: Int, shard_count: Int) -> Int:

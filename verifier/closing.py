@@ -87,6 +87,12 @@ def starting_state(data: Path, horizon: Horizon, settings: QuotaSettings) -> Sta
     return written.state(horizon, settings)
 
 
+def closed_settings(data: Path) -> QuotaSettings | None:
+    """Return the settings that what stands for pruned frames was made with, None where nothing was pruned."""
+    closed = closed_history(data)
+    return None if closed is None else _written(closed).settings
+
+
 def registries_before(data: Path) -> tuple[RegistryHistory, Position]:
     """Return the lists known from frames that are gone, and where to read on."""
     closed = closed_history(data)

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from phusong.verifier.closing import closed_history, starting_state
+from phusong.verifier.closing import closed_history, closed_settings, starting_state
 from phusong.verifier.journal import JournalReader, Position
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.ledger import Sink
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import read_registries
-from phusong.verifier.snapshot import read_snapshot
+from phusong.verifier.snapshot import read_snapshot, written_settings
 from phusong.verifier.state import RegistriesChanged, State, new_state
 
 Progress = Callable[[int, int], None]
@@ -17,6 +17,14 @@ Progress = Callable[[int, int], None]
 
 def no_progress(_applied: int, _total: int) -> None:
     """Say nothing."""
+
+
+def settings_of(data: Path) -> QuotaSettings:
+    """Return the settings in force in a data folder: those of its snapshot, else of what stands for pruned frames.
+
+    Whoever serves decides them, in the configuration, and every state that is written down holds them.
+    """
+    return written_settings(data) or closed_settings(data) or QuotaSettings()
 
 
 def build_state(

@@ -133,6 +133,15 @@ def snapshot_settings(data: Path) -> str | None:
     return settings
 
 
+def written_settings(data: Path) -> QuotaSettings | None:
+    """Return the settings that figures were last made with here, None where nothing says so."""
+    try:
+        content = without_digest((data / "snapshot" / NAME).read_bytes())
+    except OSError:
+        return None
+    return None if content is None else WrittenState.of(content).settings
+
+
 def encode_state(state: State) -> bytes:
     """Return everything a state is made of, the lists it was judged by included."""
     content = io.BytesIO()
@@ -176,6 +185,12 @@ class WrittenState(NamedTuple):
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return cls(json.loads(arrays.pop("meta").tobytes()), arrays)
+
+    @property
+    def settings(self) -> QuotaSettings | None:
+        """What the plan leaves open, as it was decided when this was written; None where an older software wrote it."""
+        quota_bytes = self.meta.get("quota_bytes")
+        return None if quota_bytes is None else QuotaSettings(quota_bytes)
 
     @property
     def position(self) -> Position:
@@ -223,6 +238,7 @@ def _meta(state: State) -> dict[str, Any]:
         "version": VERSION,
         "code": code_digest(),
         "settings": state.quota.settings.digest,
+        "quota_bytes": state.quota.settings.quota_bytes,
         "sequence": state.position.sequence,
         "chain": state.position.chain.hex(),
         "time_max_ms": state.time_max_ms,

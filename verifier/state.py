@@ -51,7 +51,8 @@ from phusong.verifier.placing import (
     rows_within,
 )
 from phusong.verifier.quota.enforcement import EnforcementState
-from phusong.verifier.quota.ledger import Cause, Ledger
+from phusong.verifier.quota.ledger import Ledger
+from phusong.verifier.quota.ledger_pieces import Cause
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.quota.state import QuotaState
 from phusong.verifier.registry.entries import RegistryHistory

@@ -14,7 +14,7 @@ from phusong.verifier.coverage.records import SiteVerdict
 from phusong.verifier.disputes.records import DisputeState
 from phusong.verifier.process_use import ProcessUse
 from phusong.verifier.programme.standing import ObligationFigures
-from phusong.verifier.quota.decisions import day_text
+from phusong.verifier.quota.day_text import day_text
 from phusong.verifier.quota.figures import QuotaFigures
 from phusong.verifier.quota.stages import EnforcementFigures, enforcement_figures
 from phusong.verifier.state import State

@@ -33,7 +33,7 @@ from phusong.verifier.journal import JournalDamaged
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.recompute import snapshot_differences
-from phusong.verifier.replay import no_progress, rebuild_state
+from phusong.verifier.replay import no_progress, rebuild_state, settings_of
 from phusong.verifier.signatures import read_public_key
 from phusong.verifier.state import State
 
@@ -184,24 +184,27 @@ def _check_state(data: Path, last_sequence: int) -> None:
     origin = "the signed closing state and the journal" if is_closed else "the journal alone"
     if not is_compiled():
         say(f"phusong: compiling kernels into {CACHE_FOLDER}; this happens once and takes a minute")
+    settings = settings_of(data)
     with _bar("state behind the snapshot") as progress:
-        differences = snapshot_differences(data, QuotaSettings(), progress)
+        differences = snapshot_differences(data, settings, progress)
     if differences:
         _list(differences)
         fail(f"the snapshot in {data} is not what the journal implies: delete it", FAILED)
     if differences is None:
         with _bar("state from the journal alone") as progress:
-            rebuild_state(data, Horizon(), QuotaSettings(), last_sequence, progress)
+            rebuild_state(data, Horizon(), settings, last_sequence, progress)
         typer.echo(f"state: recomputed from {origin}; there is no snapshot of this software")
     else:
         typer.echo(f"state: recomputed from {origin}; the snapshot equals it")
 
 
 def _check_report(data: Path, path: Path, published: dict[str, Any]) -> None:
+    settings = _report_settings(path, published) or settings_of(data)
+
     def build(horizon: Horizon, until_sequence: int | None) -> State:
         with _bar("state behind the report") as progress:
             last = 2**62 if until_sequence is None else until_sequence
-            return rebuild_state(data, horizon, QuotaSettings(), last, progress)
+            return rebuild_state(data, horizon, settings, last, progress)
 
     try:
         differences = report_differences(published, build)
@@ -214,6 +217,16 @@ def _check_report(data: Path, path: Path, published: dict[str, Any]) -> None:
             NON_COMPLIANT,
         )
     typer.echo(f"report: {path} equals the one recomputed, field by field")
+
+
+def _report_settings(path: Path, published: dict[str, Any]) -> QuotaSettings | None:
+    """Return the quota a report says it was made with: it is recomputed under that; None for a report about none."""
+    if "quota_bytes" not in published:
+        return None
+    try:
+        return QuotaSettings(int(published["quota_bytes"]))
+    except (TypeError, ValueError) as error:
+        fail(f"--report {path}: {error}", USAGE)
 
 
 def _tell_segments(data: Path) -> None:

@@ -24,7 +24,7 @@ from phusong.dashboards.commands.replaying import state_of
 from phusong.dashboards.commands.version import software
 from phusong.kernels.days import day_start_ms, ict_day
 from phusong.verifier.placing import Horizon
-from phusong.verifier.quota.decisions import day_text
+from phusong.verifier.quota.day_text import day_text
 from phusong.verifier.quota.stages import DecisionLine, Stage, decision_lines, decision_record
 from phusong.verifier.state import State
 

@@ -1,7 +1,7 @@
 """Options that several commands share, and how their values are read."""
 
 import time
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -78,6 +78,11 @@ def iso_text(moment_ms: int | None) -> str | None:
         return None
     moment = datetime.fromtimestamp(moment_ms / 1000, tz=UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def today_of(moment_ms: int) -> int:
+    """Return the Vietnam calendar day of a time, in days since 1970-01-01."""
+    return (datetime.fromtimestamp(moment_ms / 1000, tz=ICT).date() - date(1970, 1, 1)).days
 
 
 def day_number(text: str, option: str = "--day") -> int:

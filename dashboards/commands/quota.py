@@ -21,14 +21,13 @@ from phusong.dashboards.commands.options import (
     iso_text,
     now_ms,
     time_ms,
+    today_of,
 )
 from phusong.dashboards.commands.quota_compliance import compliance
 from phusong.dashboards.commands.version import software
-from phusong.kernels.days import ict_day
-from phusong.verifier.placing import Horizon
-from phusong.verifier.quota.report import QuotaDay, quota_record
 
 if TYPE_CHECKING:
+    from phusong.verifier.quota.report import QuotaDay
     from phusong.verifier.state import State
 
 SIM_COLUMNS = (
@@ -81,11 +80,13 @@ def quota(
     if first is not None or last is not None:
         _answer_history(data, sim, (first, last), known_at, output)
         return
+    # What is about weeks needs neither, and Numba alone takes half a second.
     from phusong.dashboards.commands.replaying import state_of
+    from phusong.verifier.placing import Horizon
 
     judged_ms = now_ms() if as_of is None else time_ms(as_of, "--as-of")
     known_ms = None if known_at is None else time_ms(known_at, "--known-at")
-    wanted_day = int(ict_day(judged_ms)) if day is None else day_number(day)
+    wanted_day = today_of(judged_ms) if day is None else day_number(day)
     state = state_of(data, Horizon(judged_ms, known_ms))
     report = state.quota.day(wanted_day)
     if sim is not None:
@@ -116,15 +117,17 @@ def _answer_history(
         fail("--from and --to are about one SIM: give --sim KEY and --from 2021-10-01", USAGE)
     from phusong.dashboards.commands.quota_history import show_history
 
-    last = int(ict_day(now_ms())) if days[1] is None else day_number(days[1], "--to")
+    last = today_of(now_ms()) if days[1] is None else day_number(days[1], "--to")
     known_ms = None if known_at is None else time_ms(known_at, "--known-at")
     show_history(data, sim_text(sim), (day_number(days[0], "--from"), last), known_ms, output)
 
 
 def quota_document(
-    state: "State", report: QuotaDay, as_of_ms: int, known_at_ms: int
+    state: "State", report: "QuotaDay", as_of_ms: int, known_at_ms: int
 ) -> dict[str, Any]:
     """Return the report as scripts read it; documented in docs/reports.md."""
+    from phusong.verifier.quota.report import quota_record
+
     record = quota_record(report)
     head = {
         "day": record.pop("day"),

@@ -20,9 +20,9 @@ from phusong.dashboards.commands.options import (
     iso_text,
     now_ms,
     time_ms,
+    today_of,
 )
 from phusong.dashboards.commands.version import software
-from phusong.kernels.days import ict_day
 
 SPREAD = ("count", "p50", "p95", "p99", "max")
 
@@ -49,12 +49,12 @@ def compliance(
     from phusong.verifier.placing import Horizon
     from phusong.verifier.quota.compliance import compliance as compliance_of
     from phusong.verifier.quota.day_facts import day_facts
-    from phusong.verifier.quota.decisions import day_text
+    from phusong.verifier.quota.day_text import day_text
     from phusong.verifier.quota.settings import QUOTA_BYTES_DECIMAL
 
     judged_ms = now_ms() if as_of is None else time_ms(as_of, "--as-of")
     known_ms = None if known_at is None else time_ms(known_at, "--known-at")
-    wanted = int(ict_day(judged_ms)) - 1 if day is None else day_number(day)
+    wanted = today_of(judged_ms) - 1 if day is None else day_number(day)
     state = state_of(data, Horizon(judged_ms, known_ms))
     facts = day_facts(state, wanted, judged_ms)
     document: dict[str, Any] = {

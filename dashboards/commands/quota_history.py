@@ -2,14 +2,15 @@
 
 import csv
 import json
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from phusong.dashboards.commands.exits import USAGE, fail, say
 from phusong.dashboards.commands.options import Format, iso_text, open_data
 from phusong.dashboards.commands.version import software
-from phusong.verifier.journal import JournalReader
 from phusong.verifier.quota.history import DayEntry, DayState, sim_history
 from phusong.verifier.quota.ledger_files import (
     Index,
@@ -18,6 +19,7 @@ from phusong.verifier.quota.ledger_files import (
     read_index,
 )
 from phusong.verifier.quota.settings import QUOTA_BYTES_DECIMAL, QuotaSettings
+from phusong.verifier.sealed import SealDamaged, open_segment, segments
 
 # An entitlement is three months; more than ten years is a slip of the pen.
 DAY_COUNT_MAX = 3_660
@@ -62,7 +64,7 @@ def ledger_index(data: Path) -> Index:
     """Return the index of a ledger that is whole, making it from the journal where it is not."""
     index = read_index(data)
     if index is not None and not missing_pieces(data, index.pieces):
-        if JournalReader(data / "journal").last_time_ms() < index.next_close_ms:
+        if last_time_ms(data / "journal") < index.next_close_ms:
             return index
         if (data / "serve.json").exists():
             say("phusong: the service has not closed the last days yet; this is the ledger before")
@@ -71,6 +73,21 @@ def ledger_index(data: Path) -> Index:
 
     say("phusong: making the ledger from the journal; this happens once, a service keeps it up")
     return ledger_of(data)
+
+
+def last_time_ms(folder: Path) -> int:
+    """Return when the last frame of a journal arrived, 0 where there is none: what a damaged one says is found out elsewhere."""
+    for path in reversed(segments(folder)):
+        try:
+            with closing(open_segment(path)) as database:
+                row = database.execute(
+                    "SELECT received_time_ms FROM frame ORDER BY sequence DESC LIMIT 1"
+                ).fetchone()
+        except (sqlite3.Error, SealDamaged):
+            return 0
+        if row is not None:
+            return int(row[0])
+    return 0
 
 
 def history_document(

@@ -15,7 +15,7 @@ from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.ledger_files import Index, missing_pieces, read_index, write_index
 from phusong.verifier.quota.ledger_writer import LedgerWriter
 from phusong.verifier.quota.settings import QuotaSettings
-from phusong.verifier.replay import Progress, build_state, no_progress, rebuild_state
+from phusong.verifier.replay import Progress, build_state, no_progress, rebuild_state, settings_of
 from phusong.verifier.snapshot import is_complete, write_snapshot
 from phusong.verifier.state import State
 
@@ -30,7 +30,7 @@ def state_of(data: Path, horizon: Horizon, settings: QuotaSettings | None = None
         say(f"phusong: compiling kernels into {CACHE_FOLDER}; this happens once and takes a minute")
     build = _with_bar if sys.stderr.isatty() else _silently
     try:
-        state = build(data, horizon, settings or QuotaSettings())
+        state = build(data, horizon, settings or settings_of(data))
     except JournalDamaged as damage:
         for found in damage_in(data):
             say(f"phusong: damaged: {found}")
@@ -56,7 +56,7 @@ def ledger_of(data: Path) -> Index:
     try:
         with _bar() as progress:
             state = rebuild_state(
-                data, Horizon(), QuotaSettings(), last.sequence, progress, sink=writer
+                data, Horizon(), settings_of(data), last.sequence, progress, sink=writer
             )
         writer.drain()
         write_index(data, Index(last.sequence, state.ledger.next_close_ms, state.ledger.pieces))

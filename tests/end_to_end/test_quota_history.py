@@ -9,7 +9,7 @@ import pytest
 from frames import usage_frame
 
 from phusong.collector.journal.writer import JournalWriter, NewFrame
-from phusong.verifier.quota.ledger import CLOSE_GRACE_MS
+from phusong.verifier.quota.ledger_pieces import CLOSE_GRACE_MS
 from reference.usage import DAY_MS, HOUR_MS, MIDNIGHT_MS, Usage
 from running import phusong
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phusong.kernels.shard import SHARD_VERSION, mark_shards, shard_of
+from phusong.kernels.shard import mark_shards, shard_of
+from phusong.kernels.shard_number import SHARD_VERSION, shard_number
 
 KEYS = [0, 1, -1, 2**63 - 1, -(2**63), 0x0123456789ABCDEF, 42]
 
@@ -45,6 +46,7 @@ def fmix64(key: int) -> int:
 @given(st.integers(-(2**63), 2**63 - 1), st.integers(1, 2**31))
 def test_a_shard_is_the_finaliser_of_murmurhash3_without_its_top_bit(key: int, count: int) -> None:
     assert shard_of(np.int64(key), count) == fmix64(key) % 2**63 % count
+    assert shard_number(key, count) == shard_of(np.int64(key), count)
 
 
 def test_numbered_keys_spread_evenly() -> None:

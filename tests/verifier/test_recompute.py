@@ -9,7 +9,7 @@ from phusong.v1.telemetry_pb2 import Batch, UsageReading
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.recompute import snapshot_differences
-from phusong.verifier.replay import build_state
+from phusong.verifier.replay import build_state, settings_of
 from phusong.verifier.snapshot import write_snapshot
 
 TIME_MS = 1_638_320_400_000
@@ -69,3 +69,13 @@ def test_a_snapshot_that_counts_otherwise_is_found(data):
 
     assert differences
     assert {"rows taken"} < set(differences)
+
+
+def test_the_quota_in_force_is_the_one_figures_were_last_made_with(data):
+    assert settings_of(data) == QuotaSettings()
+    other = QuotaSettings(quota_bytes=4 * 10**9)
+
+    write_snapshot(data, build_state(data, Horizon(), other))
+
+    assert settings_of(data) == other
+    assert snapshot_differences(data, settings_of(data)) == []

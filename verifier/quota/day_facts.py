@@ -9,7 +9,7 @@ from phusong.kernels.route_names import OPERATOR_OTHER
 from phusong.verifier.coverage.records import Verdict
 from phusong.verifier.names import Names
 from phusong.verifier.quota.compliance import DAY_S, CutFacts, DayFacts, SimFacts
-from phusong.verifier.quota.decisions import day_text
+from phusong.verifier.quota.day_text import day_text
 from phusong.verifier.quota.stages import DecisionLine, decision_lines
 from phusong.verifier.registry.sims import NOT_FOUND, SimRegister
 from phusong.verifier.state import State

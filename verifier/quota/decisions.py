@@ -11,9 +11,9 @@ from phusong.kernels.meter_tables import (
     RESTORE_SHIFT,
 )
 from phusong.v1.enforcement_pb2 import Action, Decision
+from phusong.verifier.quota.day_text import UNIX_DAY, day_text
 from phusong.verifier.quota.settings import THRESHOLDS_PERCENT
 
-UNIX_DAY = dt.date(1970, 1, 1)
 KEY_PARTS = 4
 KEY_BITS = 64
 # Of a day, a key of 64 bits, the longest action and a number of 24 bits.
@@ -42,11 +42,6 @@ class DecisionRecord:
     crossed_time_ms: int
     decision_key: str
     throttle_bits_per_s: int = 0
-
-
-def day_text(ict_day: int) -> str:
-    """Return a day as it is written, 2021-10-01."""
-    return (UNIX_DAY + dt.timedelta(days=ict_day)).isoformat()
 
 
 def decision_key(ict_day: int, subscriber_key: int, action: int, number: int) -> str:

@@ -5,11 +5,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from phusong.kernels.shard import shard_of
-from phusong.verifier.quota.decisions import day_text
-from phusong.verifier.quota.ledger import (
+from phusong.kernels.shard_number import shard_number
+from phusong.verifier.quota.day_text import day_text
+from phusong.verifier.quota.ledger_files import LedgerDamaged, path_of
+from phusong.verifier.quota.ledger_pieces import (
     ADJUSTMENT_COLUMNS,
     ENTRY_COLUMNS,
     SHARD_COUNT,
@@ -17,7 +16,6 @@ from phusong.verifier.quota.ledger import (
     Piece,
     day_digest,
 )
-from phusong.verifier.quota.ledger_files import LedgerDamaged, path_of
 
 NO_BYTES = (0, 0, 0)
 
@@ -72,7 +70,7 @@ def sim_history(  # noqa: PLR0917  a SIM and a range are one question
 
     key: int64 bits. known_ms: only what was known by then; None: all that is written down.
     """
-    shard = int(shard_of(np.int64(key), SHARD_COUNT))
+    shard = shard_number(key, SHARD_COUNT)
     wanted = [p for p in pieces if p.shard == shard and first_day <= p.ict_day <= last_day]
     closings = {
         p.ict_day: p

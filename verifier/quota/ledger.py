@@ -8,83 +8,36 @@ by K and the adjustments known by K.
 Only sums and digests stay here. The entries go to a sink, which writes them down (`ledger_files`).
 """
 
-import hashlib
 from collections.abc import Callable
-from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phusong.kernels.columns import Int64Column
 from phusong.kernels.days import day_start_ms, ict_day
-from phusong.kernels.shard import SHARD_VERSION, mark_shards
+from phusong.kernels.shard import mark_shards
+from phusong.verifier.quota.ledger_pieces import (
+    ADJUSTMENT_COLUMNS,
+    CLOSE_GRACE_MS,
+    SHARD_COUNT,
+    Cause,
+    Piece,
+    Written,
+    digest_of,
+)
 
-# Accounting reports come every ten minutes to an hour, and a source that was cut off comes back within hours. At six in the
-# morning most of what belongs to yesterday is there, and nobody who reads yesterday's figures is up.
-CLOSE_GRACE_MS = 6 * 3_600_000
-# A million SIMs are 125,000 lines a file: one is read in milliseconds, and eight of them in parallel.
-SHARD_COUNT = 8
 # A flood of late data, an old month imported again, is written down before it fills memory: 64 MiB of them.
 ADJUSTMENT_COUNT_MAX = 1 << 20
-# In the hashed bytes, so that another layout can never pass for this one.
-FORMAT = 1
-
-# Columns of an entry, in files as in memory.
-ENTRY_COLUMNS = ("subscriber_key", "metered_bytes", "indeterminate_bytes", "zero_rated_bytes")
-# Of an adjustment: what was added or taken back, by which frame, known when, and why (`Cause`).
-ADJUSTMENT_COLUMNS = (*ENTRY_COLUMNS, "sequence", "known_time_ms", "cause")
 J_DAY = len(ADJUSTMENT_COLUMNS)  # while they wait, adjustments of all days lie together
 OPEN_WIDTH = J_DAY + 1
-
 DIGEST_WORDS = 4  # SHA-256 as int64
 P_DAY, P_SHARD, P_IS_CLOSING, P_SEQUENCE, P_KNOWN, P_COUNT = range(6)
 PIECE_WIDTH = 6 + DIGEST_WORDS
 NONE = -1
 
-
-class Cause(IntEnum):
-    """Why a closed day changed."""
-
-    LATE = 1  # a reading of it, or one that splits back into it, arrived after it had closed
-    RERATED = 2  # a list of zero-rated platforms changed the class of its bytes
-
-
-class Piece(NamedTuple):
-    """One file of the ledger: the entries of a day's shard as it closed, or adjustments of it that came since."""
-
-    ict_day: int
-    shard: int
-    is_closing: bool
-    sequence: int  # the last frame it knows of
-    known_time_ms: int
-    row_count: int
-    digest: bytes
-
-
-class Written(NamedTuple):
-    """A piece with its rows, sorted; columns as ENTRY_COLUMNS or ADJUSTMENT_COLUMNS."""
-
-    piece: Piece
-    rows: Int64Column
-
-
 # Is told after each closing: the ledger, the last frame it knows of, and the new pieces.
 Sink = Callable[["Ledger", int, list[Written]], None]
-
-
-def digest_of(piece_day: int, shard: int, rows: Int64Column) -> bytes:
-    """Return the SHA-256 of a piece's sorted rows, and of which day and shard they are."""
-    head = np.array([FORMAT, SHARD_VERSION, SHARD_COUNT, piece_day, shard, *rows.shape], "<i8")
-    found = hashlib.sha256(head.tobytes())
-    found.update(rows.astype("<i8", order="C").tobytes())
-    return found.digest()
-
-
-def day_digest(pieces: list[Piece]) -> str:
-    """Return the hash of a closed day: over the digests of its shards in order."""
-    closing = sorted((piece.shard, piece.digest) for piece in pieces if piece.is_closing)
-    return hashlib.sha256(b"".join(digest for _, digest in closing)).hexdigest()
 
 
 class Ledger:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from phusong.kernels.columns import Int64Column
-from phusong.kernels.shard import SHARD_VERSION
-from phusong.verifier.quota.decisions import day_text
-from phusong.verifier.quota.ledger import (
+from phusong.kernels.shard_number import SHARD_VERSION
+from phusong.verifier.quota.day_text import day_text
+from phusong.verifier.quota.ledger_pieces import (
     ADJUSTMENT_COLUMNS,
     CLOSE_GRACE_MS,
     ENTRY_COLUMNS,
@@ -127,7 +127,7 @@ def missing_pieces(data: Path, pieces: list[Piece]) -> list[Piece]:
     return [piece for piece in pieces if not path_of(data, piece).exists()]
 
 
-def read_rows(path: Path) -> Int64Column:
+def read_rows(path: Path) -> NDArray[np.int64]:
     """Return the rows of a file. Raises LedgerDamaged."""
     import polars as pl  # noqa: PLC0415  a quarter of a second that other questions need not wait
 
@@ -173,7 +173,7 @@ def _write_day(folder: Path, pieces: list[Written]) -> None:
     _sync_folder(folder.parent)
 
 
-def _write_rows(path: Path, rows: Int64Column, names: tuple[str, ...]) -> None:
+def _write_rows(path: Path, rows: NDArray[np.int64], names: tuple[str, ...]) -> None:
     import polars as pl  # noqa: PLC0415
 
     columns = {name: np.ascontiguousarray(rows[:, k]) for k, name in enumerate(names)}

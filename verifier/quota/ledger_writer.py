@@ -4,8 +4,9 @@ import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from phusong.verifier.quota.ledger import Ledger, Written
+from phusong.verifier.quota.ledger import Ledger
 from phusong.verifier.quota.ledger_files import Index, write_index, write_pieces
+from phusong.verifier.quota.ledger_pieces import Written
 
 log = logging.getLogger(__name__)
 

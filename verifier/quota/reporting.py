@@ -8,7 +8,7 @@ from phusong.kernels.columns import Int64Column
 from phusong.kernels.meter_figures import SimDays
 from phusong.kernels.meter_state import Meter
 from phusong.kernels.meter_tables import NONE
-from phusong.verifier.quota.decisions import day_text
+from phusong.verifier.quota.day_text import day_text
 from phusong.verifier.quota.report import QuotaDay, SimDay, SimState
 from phusong.verifier.quota.settings import (
     QUOTA_BYTES_DECIMAL,

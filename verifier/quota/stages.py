@@ -10,7 +10,8 @@ import numpy as np
 from phusong.kernels.columns import BoolColumn, Int64Column
 from phusong.kernels.days import DAY_MS, ICT_OFFSET_MS
 from phusong.v1.enforcement_pb2 import Action
-from phusong.verifier.quota.decisions import KEY_BITS, day_text, decision_key
+from phusong.verifier.quota.day_text import day_text
+from phusong.verifier.quota.decisions import KEY_BITS, decision_key
 from phusong.verifier.quota.enforcement import STOPPING, EnforcementState
 from phusong.verifier.quota.enforcement_table import (
     E_ACKNOWLEDGED,

@@ -22,7 +22,8 @@ from phusong.verifier.quota.decisions import (
     parse_decision_key,
 )
 from phusong.verifier.quota.figures import QuotaFigures, figures_in_runs, quota_figures
-from phusong.verifier.quota.ledger import Cause, Ledger
+from phusong.verifier.quota.ledger import Ledger
+from phusong.verifier.quota.ledger_pieces import Cause
 from phusong.verifier.quota.rating import RatingMeter
 from phusong.verifier.quota.report import QuotaDay
 from phusong.verifier.quota.reporting import account_days, report_day, used_bytes

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from phusong.verifier.journal import StoredFrame
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota import ledger as ledgers
-from phusong.verifier.quota.ledger import CLOSE_GRACE_MS, Cause, Ledger, Written, day_digest
+from phusong.verifier.quota.ledger import Ledger
+from phusong.verifier.quota.ledger_pieces import CLOSE_GRACE_MS, Cause, Written, day_digest
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import RegistryHistory
 from phusong.verifier.state import new_state

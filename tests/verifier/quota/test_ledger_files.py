@@ -13,7 +13,6 @@ from frames import usage_frame
 
 from phusong.verifier.placing import Horizon
 from phusong.verifier.quota import ledger_files as files
-from phusong.verifier.quota.ledger import CLOSE_GRACE_MS, SHARD_COUNT
 from phusong.verifier.quota.ledger_files import (
     FOLDER,
     differing_pieces,
@@ -21,6 +20,7 @@ from phusong.verifier.quota.ledger_files import (
     path_of,
     read_index,
 )
+from phusong.verifier.quota.ledger_pieces import CLOSE_GRACE_MS, SHARD_COUNT
 from phusong.verifier.quota.ledger_writer import LedgerWriter
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import RegistryHistory

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from phusong.v1.enforcement_pb2 import Action
 from phusong.verifier.names import Names
 from phusong.verifier.placing import Horizon
-from phusong.verifier.quota.ledger import CLOSE_GRACE_MS, Cause
+from phusong.verifier.quota.ledger_pieces import CLOSE_GRACE_MS, Cause
 from phusong.verifier.quota.rating import RatingMeter
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import RegistryHistory
