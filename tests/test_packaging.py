@@ -18,6 +18,8 @@ DATA_FILES = {
     "phusong/dashboards/demo/provinces.csv",
     "phusong/dashboards/prometheus/phusong.rules.yml",
     "phusong/dashboards/prometheus/prometheus-tls.yml",
+    "phusong/dashboards/grafana/phusong-quota.json",
+    "phusong/dashboards/grafana/provisioning/datasource.yml",
     "phusong/dashboards/systemd/phusong.service",
 }
 # Comes with the extra `otel`.
