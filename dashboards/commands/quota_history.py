@@ -1,12 +1,16 @@
 """`phusong quota --sim KEY --from D --to D`: weeks of one SIM, from the files of the ledger."""
 
 import csv
+import io
 import json
 import sqlite3
 import sys
+import zipfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from phusong.dashboards.commands.exits import USAGE, fail, say
 from phusong.dashboards.commands.options import Format, iso_text, open_data
@@ -32,7 +36,6 @@ def show_history(
     days: tuple[int, int],
     known_ms: int | None,
     output: Format,
-    settings: QuotaSettings | None = None,
 ) -> None:
     """Answer from the ledger, which is made again from the journal where it is not there."""
     first, last = days
@@ -44,7 +47,7 @@ def show_history(
         entries = sim_history(data, index.pieces, key, first, last, known_ms)
     except LedgerDamaged as damage:
         fail(f"{damage}. Delete {data / 'derived'} and ask again: it is made from the journal")
-    document = history_document(sim, entries, index, known_ms, settings or QuotaSettings())
+    document = history_document(sim, entries, index, known_ms, quota_of(data))
     if output is Format.JSON:
         json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
@@ -88,6 +91,19 @@ def last_time_ms(folder: Path) -> int:
         if row is not None:
             return int(row[0])
     return 0
+
+
+def quota_of(data: Path) -> QuotaSettings:
+    """Return the quota that the snapshot was made with, the default where none says so.
+
+    Out of its one small part: the rest may be hundreds of megabytes, and no byte of the ledger depends on the quota.
+    """
+    try:
+        with zipfile.ZipFile(data / "snapshot" / "state.snapshot") as file:
+            meta = json.loads(np.load(io.BytesIO(file.read("meta.npy"))).tobytes())
+        return QuotaSettings(int(meta["quota_bytes"]))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
+        return QuotaSettings()
 
 
 def history_document(

@@ -9,7 +9,12 @@ import pytest
 from frames import usage_frame
 
 from phusong.collector.journal.writer import JournalWriter, NewFrame
+from phusong.dashboards.commands.quota_history import quota_of
+from phusong.verifier.placing import Horizon
 from phusong.verifier.quota.ledger_pieces import CLOSE_GRACE_MS
+from phusong.verifier.quota.settings import QuotaSettings
+from phusong.verifier.replay import build_state
+from phusong.verifier.snapshot import write_snapshot
 from reference.usage import DAY_MS, HOUR_MS, MIDNIGHT_MS, Usage
 from running import phusong
 
@@ -86,6 +91,18 @@ def test_a_range_without_a_sim_or_a_start_is_explained(
     ran = phusong("quota", "--data", data, *options, status=2)
 
     assert "--from and --to are about one SIM" in ran.err
+
+
+def test_the_quota_is_the_one_of_the_snapshot_and_else_the_default(data: Path) -> None:
+    write(data)
+    other = QuotaSettings(quota_bytes=4 * 10**9)
+    assert quota_of(data) == QuotaSettings()
+
+    write_snapshot(data, build_state(data, Horizon(), other))
+
+    assert quota_of(data) == other
+    (data / "snapshot" / "state.snapshot").write_bytes(b"no snapshot")
+    assert quota_of(data) == QuotaSettings()
 
 
 def test_a_day_on_which_something_was_not_kept_ends_with_status_3(data: Path) -> None:
