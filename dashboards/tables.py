@@ -4,7 +4,7 @@ import csv
 import shutil
 import sys
 from collections import Counter
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from math import ceil, floor
 from typing import Any
 
@@ -56,6 +56,11 @@ def moment(iso: str | None) -> str:
     return datetime.fromisoformat(iso).astimezone(ICT).strftime("%d/%m/%Y %H:%M")
 
 
+def day_text(iso: str | None) -> str:
+    """Return a day as people in Vietnam write it."""
+    return "–" if iso is None else date.fromisoformat(iso).strftime("%d/%m/%Y")
+
+
 def ratio(value: float | None) -> str:
     """Return a share as a percentage."""
     return "–" if value is None else f"{100 * value:.1f} %"
@@ -91,7 +96,7 @@ def coverage_table(document: dict[str, Any]) -> None:
             cells.append("–" if median is None else str(median))
             cells.append(f"{row['counts']['bins']:,}")
             cells.append(moment(row["last_observed"]))
-            cells.append(row["milestones"]["first_verified"] or "–")
+            cells.append(day_text(row["milestones"]["first_verified"]))
         table.add_row(*cells)
     out.print(table)
     explain_one(out, document)
@@ -199,7 +204,7 @@ def milestones_text(found: dict[str, Any]) -> str:
     dates = (
         ("khai phát sóng · claimed on air", moment(found["claimed_on_air"])),
         ("tín hiệu trạm đầu tiên · first telemetry", moment(found["first_telemetry"])),
-        ("chứng minh lần đầu · first verified", found["first_verified"] or "–"),
+        ("chứng minh lần đầu · first verified", day_text(found["first_verified"])),
     )
     text = "; ".join(f"{name} {date}" for name, date in dates)
     if found["heartbeat_gap_count"]:
