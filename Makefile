@@ -47,9 +47,10 @@ torture: setup debian
 	$(BIN)/python -m pytest -q -rP -m torture tests
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q tests/kernels
 
-# ARGS=recovery: how long a start takes with a day of a million SIMs. ARGS=latency: from a reading to its decision.
+# ARGS=recovery: how long a start takes with a day of a million SIMs. ARGS=latency: from a reading to its decision. ARGS=reverify:
+# how fast a journal is verified again.
 bench: setup debian
-	$(BIN)/python bench/$(or $(filter recovery latency,$(ARGS)),run).py
+	$(BIN)/python bench/$(or $(filter recovery latency reverify,$(ARGS)),run).py
 
 proto: setup
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto --pyi_out=proto --grpc_python_out=proto $(PROTO)

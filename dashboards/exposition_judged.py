@@ -90,6 +90,12 @@ def _site_count_families(judgement: Judgement) -> Iterator[Family]:
         ["state"],
         {(state,): count for state, count in judgement.disputes.items()},
     )
+    yield gauges(
+        "phusong_quarantined_readings",
+        "Readings taken and set aside again by the plausibility screen; those in two sites count twice.",
+        ["operator", "reason"],
+        judgement.quarantined,
+    )
     evidence = judgement.evidence
     yield gauges(
         "phusong_expiring_sites",

@@ -48,6 +48,10 @@ class Tally:
         order = np.lexsort(keys.T[::-1])
         return keys[order], self._count[: self._table.count][order]
 
+    def counts(self) -> tuple[Int64Column, Int64Column]:
+        """Return the keys and their counts in no order that means anything."""
+        return self._table.keys, self._count[: self._table.count]
+
     def restore(self, keys: Int64Column, count: Int64Column) -> None:
         """Become what was exported."""
         self._table = KeyTable(self.width, np.ascontiguousarray(keys))

@@ -99,6 +99,8 @@ class State:
     beyond_count: int = 0  # rows left out because they lie beyond the horizon
     # Of senders of cell reports, as it was when the first frame beyond the horizon came; None before.
     lost_at_horizon: dict[int, int] | None = None
+    # A state that knows all frames to come: by it, rows that the plausibility screen sets aside are told as refused.
+    screened_by: "State | None" = None
     lap: Callable[[str], None] = no_lap  # told the name of each stage of `apply` that is done
 
     def apply(self, stored: StoredFrame) -> Refusals:
@@ -149,14 +151,18 @@ class State:
                 self.registries.disputes(known_at_ms),
                 as_of_ms,
                 lambda row, since_ms: self.coverage.verdict_since(
-                    row, (since_ms, as_of_ms), self.operators
+                    row, (since_ms, as_of_ms), self.operators, self.cells
                 ),
             )
         )
 
+    def quarantined(self, as_of_ms: int) -> Counter[tuple[str, str, str]]:
+        """Return how many readings the plausibility screen sets aside, by site code, operator and name of the reason."""
+        return self.coverage.quarantined(as_of_ms, self.operators, self.cells)
+
     def floor_shares(self, as_of_ms: int) -> dict[tuple[str, str, str], tuple[FloorShare, ...]]:
         """Return how rows stand at other levels, by site code, operator and technology."""
-        return self.coverage.floor_shares(as_of_ms, self.operators)
+        return self.coverage.floor_shares(as_of_ms, self.operators, self.cells)
 
     def milestones(
         self, as_of_ms: int, site_codes: Collection[str]
@@ -199,15 +205,12 @@ class State:
         reason[(reason == TAKEN) & (ruled == Ruling.CONFIRMED)] = Reject.RULED_OUT
         # What came before is neither evidence nor refused.
         judged = np.where(placed.is_repeated, INT_MISSING, reason)
-        self.coverage.add(
-            readings,
-            placed.time_ms,
-            facts.operator[readings.payload_row],
-            self.operators,
-            judged,
-            ruled=ruled,
-            source=sender_keys(self.sources, facts.source)[readings.payload_row],
-        )
+        operator = facts.operator[readings.payload_row]
+        said = (readings, placed.time_ms, operator, self.operators, judged)
+        source = sender_keys(self.sources, facts.source)[readings.payload_row]
+        self.coverage.add(*said, ruled=ruled, source=source)
+        if self.screened_by is not None:
+            self.screened_by.coverage.set_aside(*said, ruled=ruled)
         reason = np.where(placed.is_repeated, TAKEN, judged)
         return self._tally(opened, facts, readings, placed, reason)
 

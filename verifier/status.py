@@ -65,6 +65,8 @@ class Judgement:
     quota: dict[str, QuotaFigures]
     closed_day_count: int
     adjustment_count: int
+    # Readings set aside by the plausibility screen, by operator and name of the reason.
+    quarantined: dict[tuple[str, str], int] = field(default_factory=dict)
     site_rows: tuple[SiteRow, ...] = ()
     disputed: dict[tuple[str, str], int] = field(default_factory=dict)
     disputes: dict[str, int] = field(default_factory=dict)
@@ -131,6 +133,7 @@ def judge_in_runs(
         quota=quota,
         closed_day_count=state.ledger.closed_day_count,
         adjustment_count=state.ledger.adjustment_count,
+        quarantined=_quarantined(state, as_of_ms),
         site_rows=_site_rows(labelled, as_of_ms) if tells_sites else (),
         disputed=dict(Counter((row.list, row.operator) for row in labelled if row.overlay)),
         disputes=dispute_counts(state, as_of_ms),
@@ -156,13 +159,26 @@ def dispute_counts(state: State, at_ms: int) -> dict[str, int]:
     return {name.value: found[name.value] for name in DisputeState}
 
 
+def _quarantined(state: State, as_of_ms: int) -> dict[tuple[str, str], int]:
+    operators = _label_operators(state)
+    found: Counter[tuple[str, str]] = Counter()
+    for (_, operator, reason), count in state.quarantined(as_of_ms).items():
+        found[operator if operator in operators else OPERATOR_OTHER, reason] += count
+    return dict(found)
+
+
+def _label_operators(state: State) -> set[str]:
+    """Return the operators that have labels of their own."""
+    return set(OPERATORS).union(*(site.operators for site in state.coverage.sites.sites))
+
+
 def _labelled(state: State, verdicts: Sequence[SiteVerdict]) -> list[SiteVerdict]:
     """Return verdicts under names that are bounded in number, for labels.
 
     A serving network can be any that somebody claims to have heard: those nobody expects share one label.
     """
     sites = state.coverage.sites.sites
-    operators = set(OPERATORS).union(*(site.operators for site in sites))
+    operators = _label_operators(state)
     lists = set(list(dict.fromkeys(site.list for site in sites))[:LIST_LABEL_COUNT_MAX])
     return [
         row

@@ -54,6 +54,7 @@ def _batch() -> Batch:
             rat=Rat.RAT_LTE,
             serving_plmn="45204",
             rsrp_dbm=-90,
+            cell_identity=1,
         )
     )
     for step in range(2):
@@ -70,6 +71,7 @@ def _batch() -> Batch:
         CellReport(
             plmn="45204",
             cell_identity=1,
+            site_code="W",
             rat=Rat.RAT_LTE,
             observed_time_ms=TIME_MS,
             on_air=True,

@@ -3,6 +3,8 @@
 import csv
 import json
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -78,13 +80,16 @@ def coverage_document(
     policy = state.registries.policy
     floors = state.floor_shares(as_of_ms)
     tests = state.coverage.test_results(as_of_ms, state.operators)
-    milestones = state.milestones(as_of_ms, {row.site_code for row in rows})
+    codes = {row.site_code for row in rows}
+    milestones = state.milestones(as_of_ms, codes)
+    quarantined = state.quarantined(as_of_ms)
     return {
         "as_of": iso_text(as_of_ms),
         "known_at": iso_text(known_at_ms),
         "policy": {"id": policy.id, "digest": policy.digest},
         "software": software(),
         "journal": {"sequence": state.used.sequence, "chain": state.used.chain.hex()},
+        "quarantined": by_reason({k: n for k, n in quarantined.items() if k[0] in codes}),
         "sites": [
             asdict(row)
             | {"floors": [asdict(found) for found in floors.get(_row_name(row), ())]}
@@ -99,6 +104,14 @@ def coverage_document(
             for (site, operator, technology), found in sorted(milestones.items())
         ],
     }
+
+
+def by_reason(quarantined: Mapping[tuple[str, str, str], int]) -> dict[str, int]:
+    """Return readings set aside by the plausibility screen by the name of the reason alone."""
+    found: Counter[str] = Counter()
+    for (_, _, reason), count in quarantined.items():
+        found[reason] += count
+    return dict(sorted(found.items()))
 
 
 def _row_name(row: SiteVerdict) -> tuple[str, str, str]:
@@ -120,7 +133,10 @@ CSV_COLUMNS = [
     *("site_code", "name", "province_code", "list", "operator", "technology", "verdict", "reason"),
     *(
         f"counts_{name}"
-        for name in ("raw", "bins", "clusters", "effective", "devices", "windows", "days")
+        for name in (
+            *("raw", "bins", "clusters", "effective", "devices", "windows", "days"),
+            "quarantined",
+        )
     ),
     *("design_effect", "share", "lower_bound", "upper_bound", "median_level_dbm"),
     *("first_observed", "last_observed", "missing", "overlay", "disputes", "parts"),

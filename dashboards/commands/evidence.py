@@ -55,7 +55,7 @@ def export_pack(
     frames = _until(journal, state.position.sequence, progress)
     codes = frozenset(row.site_code for row in rows)
     try:
-        selected = select_frames(frames, read_registries(journal), horizon, codes)
+        selected = select_frames(frames, read_registries(journal), horizon, codes, state.coverage)
         signed = Signed(*newest, public, _chains(journal, newest[0].last))
         written = write_pack(out, document, selected, signed)
     except NotSignedYet as late:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from phusong.dashboards.commands.coverage import by_reason
 from phusong.dashboards.commands.exits import FAILED, USAGE, fail, say
 from phusong.dashboards.commands.options import (
     DATA_DEFAULT,
@@ -162,21 +163,28 @@ def quarantine(
 def quarantined(data: Path, known_ms: int | None = None) -> Iterator[dict[str, Any]]:
     """Yield what is not counted of all that had arrived by a time, in journal order.
 
-    Replays the journal: some reasons depend on what came before. Judged by the lists and rulings known then.
+    Replays the journal twice: some reasons depend on what came before, those of the plausibility screen on what came after. Judged by the lists and rulings known then.
     """
     folder = open_data(data) / "journal"
     closed = closed_history(data)
     rulings: dict[ReadingName, RulingRecord] = {}
     if closed is None:
         history = read_registries(folder)
-        state = new_state(history, Horizon(None, known_ms), QuotaSettings(), minds_rulings=False)
+        horizon = Horizon(None, known_ms)
+        whole, state = (
+            new_state(history, horizon, QuotaSettings(), minds_rulings=False) for _ in range(2)
+        )
         rulings = holding(history.entered(PayloadKind.RULING, known_ms))
     else:
         say(f"phusong: {_gone(closed)} and are not listed")
-        state = starting_state(data, Horizon(), QuotaSettings())
-    for stored in JournalReader(folder, state.position).frames():
+        whole, state = (starting_state(data, Horizon(), QuotaSettings()) for _ in range(2))
+    for stored in JournalReader(folder, whole.position).frames():
         if known_ms is not None and stored.received_time_ms > known_ms:
-            return  # frames stand in the order of their arrival
+            break  # frames stand in the order of their arrival
+        whole.apply(stored)
+    whole.coverage.screen(whole.cells)
+    state.screened_by = whole
+    for stored in JournalReader(folder, state.position).frames(whole.position.sequence):
         refusals = state.apply(stored)
         if not len(refusals.reason):
             continue
@@ -250,4 +258,6 @@ def stat_document(data: Path, state: State) -> dict[str, Any]:
             reason_name(reason): count
             for reason, count in sorted(tallies.refused_by_reason().items())
         },
+        # Of those taken, and by site: what is set aside again by the plausibility screen.
+        "quarantined": by_reason(state.quarantined(state.time_max_ms)),
     }

@@ -103,6 +103,7 @@ def judgement() -> Judgement:
         site_rows=(SiteRow("S1", "283", "viettel", "LTE", "COVERED", 0.99, 0.96, 9_000),),
         closed_day_count=3,
         adjustment_count=2,
+        quarantined={("viettel", "SPEED_IMPLIED"): 3},
         disputed={("283", "viettel"): 1},
         disputes={"OPEN": 2, "LAPSED": 0},
         enforcement=enforcement(),

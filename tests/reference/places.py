@@ -5,6 +5,7 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 DEGREE_M = 111_195.08
+WINDOW_MS = 14_400_000  # windows of the bins, from time 0
 
 
 class Part(NamedTuple):
@@ -55,16 +56,35 @@ def located(
 
 def binned(rows: list[dict[str, Any]], floors: dict[int, list[float]]) -> dict[tuple, dict]:
     """Return what each bin holds; a level of None is silence."""
-    bins: dict[tuple, dict] = defaultdict(
-        lambda: {"heard": 0, "silent": 0, "met": [0] * 8, "times": []}
-    )
+    bins: dict[tuple, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        found = bins[row["key"]]
-        found["heard"] += 1
-        found["times"].append(row["time"])
-        if row["level"] is None:
-            found["silent"] += 1
-            continue
-        for f, floor in enumerate(floors[row["key"][2]]):
-            found["met"][f] += row["level"] >= floor
-    return dict(bins)
+        bins[row["key"]].append(row)
+    return {key: held(key, of_bin, floors[key[2]]) for key, of_bin in bins.items()}
+
+
+def held(key: tuple, rows: list[dict[str, Any]], floors: list[float]) -> dict[str, Any]:
+    """Return what one bin holds of its readings."""
+    heard = [row for row in rows if row["level"] is not None]
+    mdb = [math.floor(row["level"] * 1000 + 0.5) for row in heard]
+    loudest = max(mdb, default=-(2**31))
+    bits = {max(0, min(63, (row["time"] - key[6] * WINDOW_MS) * 64 // WINDOW_MS)) for row in rows}
+    presence = sum(1 << bit for bit in bits)
+    return {
+        "heard_count": len(rows),
+        "silent_count": len(rows) - len(heard),
+        "met_count": [sum(row["level"] >= floor for row in heard) for floor in floors],
+        "first_time_ms": min(row["time"] for row in rows),
+        "last_time_ms": max(row["time"] for row in rows),
+        "level_sum_mdb": sum(mdb),
+        "presence": presence - (1 << 64) if presence >= 1 << 63 else presence,
+        "quietest_mdbm": min(mdb, default=2**31 - 1),
+        "loudest_mdbm": loudest,
+        "position_low": min(row["position"] for row in rows),
+        "cell_low": min(row["cell"] for row in rows),
+        "cell_high": max(row["cell"] for row in rows),
+        "loudest_cell": max(
+            (row["cell"] for row, level in zip(heard, mdb, strict=True) if level == loudest),
+            default=-1,
+        ),
+        "is_released": int(any(row["released"] for row in rows)),
+    }

@@ -5,7 +5,7 @@ import numpy as np
 from phusong.kernels.columns import BoolColumn, Float64Column, Int64Column
 from phusong.verifier.coverage.intervals import lower_bounds, upper_bounds
 from phusong.verifier.coverage.policy import Policy
-from phusong.verifier.coverage.survey import Survey, starts_of
+from phusong.verifier.coverage.survey import Survey, order_in_groups, starts_of
 
 # Each stratum is compared with the rest of its part, so that chance has many tries.
 CONFIDENCE = 0.99
@@ -23,7 +23,7 @@ def strata_disagree(survey: Survey, stratum: Int64Column, policy: Policy) -> Boo
     """
     size = len(survey.groups.part)
     group, device, own, rest = _compare_squares(survey, stratum, policy)
-    order = np.lexsort((device, group))
+    order = order_in_groups(group, device)
     group, device, own, rest = group[order], device[order], own[order], rest[order]
     start = starts_of(group, device)
     if not len(start):
@@ -52,7 +52,7 @@ def _compare_squares(
     stays = survey.stays
     square_cells = policy.place.cluster_size_m // policy.place.cell_size_m
     east, north = stays.cell_east // square_cells, stays.cell_north // square_cells
-    order = np.lexsort((stays.cell_north, stays.cell_east, stratum, north, east, stays.group))
+    order = order_in_groups(stays.group, east, north, stratum, stays.cell_east, stays.cell_north)
     columns = (stays.group, east, north, stratum)
     group, east, north, device = (column[order] for column in columns)
     share = stays.share[order]

@@ -3,13 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from phusong.kernels.bins import BinCounts, BinKeys
+from phusong.kernels.bins import BinCounts, BinKeys, ExportedBins
 from phusong.kernels.columns import BoolColumn, Int64Column
+from phusong.kernels.radio import RSCP_MAX_DBM, SS_RSRP_MIN_DBM
+from phusong.kernels.survey_counting import add_levels
 from phusong.verifier.coverage.footprint import Footprints
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import Counts
@@ -19,22 +20,30 @@ from phusong.verifier.coverage.survey import (
     Survey,
     count_distinct,
     day_of_window,
-    starts_of,
     window_start_ms,
 )
 from phusong.verifier.coverage.verdict import PartFinding
 from phusong.verifier.registry.sites import SiteRegister
 
+# Of any technology.
+LEVEL_LOWEST_DBM, LEVEL_HIGHEST_DBM = int(SS_RSRP_MIN_DBM), int(RSCP_MAX_DBM)
+
+
+class Quarantine(NamedTuple):
+    """Bins that the plausibility screen sets aside, and the reason of each."""
+
+    bins: ExportedBins
+    reason: Int64Column
+
 
 class Evidence(NamedTuple):
-    """Everything counted, as exported: bins, levels and what was set aside."""
+    """Everything counted: bins that count, sorted by key, and what was set aside."""
 
     keys: BinKeys
     counts: BinCounts
-    level_keys: Int64Column  # part, operator, rat, window, level_dbm
-    level_count: Int64Column
     aside_keys: Int64Column  # part, operator, rat, window
     aside_count: Int64Column
+    quarantine: Quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,48 +85,52 @@ def site_counts(
     ground: Ground, survey: Survey, sample: Sample, rows: Mapping[RowKey, list[PartFinding]]
 ) -> dict[RowKey, Counts]:
     """Return the evidence behind each row; a device, window or day of two parts counts once."""
-    row_of_group = np.zeros(len(survey.groups.part), np.int64)
-    for number, findings in enumerate(rows.values()):
-        row_of_group[[finding.group for finding in findings]] = number
-    row = row_of_group[survey.bin_group]
-    window = survey.keys.window
-    devices = count_distinct(row, survey.keys.device_key, len(rows))
-    windows = count_distinct(row, window, len(rows))
-    days = count_distinct(row, day_of_window(window, ground.policy), len(rows))
+    groups = survey.groups
     counts = {}
-    for number, (key, findings) in enumerate(rows.items()):
+    for key, findings in rows.items():
         group = [finding.group for finding in findings]
+        devices, windows, days = _distinct(ground, survey, group)
         counts[key] = Counts(
-            raw=int(survey.groups.raw_count[group].sum()),
-            bins=int(survey.groups.bin_count[group].sum()),
+            raw=int(groups.raw_count[group].sum()),
+            bins=int(groups.bin_count[group].sum()),
             clusters=int(sample.cluster_count[group].sum()),
             effective=round(float(sample.effective_count[group].sum()), 1),
-            devices=int(devices[number]),
-            windows=int(windows[number]),
-            days=int(days[number]),
+            devices=devices,
+            windows=windows,
+            days=days,
         )
     return counts
 
 
-def medians(ground: Ground, evidence: Evidence, span_ms: tuple[int, int]) -> dict[RowKey, int]:
-    """Return the level that at least half of a row's readings reach, of windows begun within (from, until]."""
-    part, operator, rat, window, level_dbm = evidence.level_keys.T
-    begun_ms = window_start_ms(window, ground.policy)
-    chosen = np.flatnonzero((begun_ms > span_ms[0]) & (begun_ms <= span_ms[1]))
-    site = ground.footprints.site_row[part[chosen]]
-    operator, rat, level = operator[chosen], rat[chosen], level_dbm[chosen]
-    order = np.lexsort((-level, rat, operator, site))
-    site, operator, rat, level = site[order], operator[order], rat[order], level[order]
-    count = evidence.level_count[chosen][order]
-    start = starts_of(site, operator, rat)
-    found = {}
-    edges = [*start.tolist(), len(site)]
-    for first, end in pairwise(edges):
-        reached = np.cumsum(count[first:end])
-        middle = int(np.searchsorted(2 * reached, reached[-1]))
-        key = RowKey(int(site[first]), ground.operators[int(operator[first])], int(rat[first]))
-        found[key] = int(level[first + middle])
-    return found
+def _distinct(ground: Ground, survey: Survey, group: list[int]) -> tuple[int, int, int]:
+    """Return how many devices, windows and days there are in some groups together."""
+    if len(group) == 1:
+        groups, g = survey.groups, group[0]
+        return int(groups.device_count[g]), int(groups.window_count[g]), int(groups.day_count[g])
+    bins = np.concatenate([survey.chosen[survey.start[g] : survey.start[g + 1]] for g in group])
+    window = survey.keys.window[bins]
+    return (
+        count_distinct(survey.keys.device_key[bins]),
+        count_distinct(window),
+        count_distinct(day_of_window(window, ground.policy)),
+    )
+
+
+def medians(survey: Survey, rows: Mapping[RowKey, list[PartFinding]]) -> dict[RowKey, int | None]:
+    """Return the level that at least half of a row's bins reach in the mean of their readings, silent ones left out."""
+    row_of_group = np.zeros(len(survey.groups.part), np.int64)
+    for number, findings in enumerate(rows.values()):
+        row_of_group[[finding.group for finding in findings]] = number
+    row = row_of_group[survey.bin_group]
+    count = np.zeros((len(rows), LEVEL_HIGHEST_DBM - LEVEL_LOWEST_DBM + 1), np.int64)
+    add_levels(survey.chosen, row, survey.counts, LEVEL_LOWEST_DBM, count)
+    # From the highest level down, how many reach each.
+    reached = np.cumsum(count[:, ::-1], axis=1)
+    middle = np.argmax(2 * reached >= reached[:, -1:], axis=1)
+    return {
+        key: LEVEL_HIGHEST_DBM - int(middle[number]) if reached[number, -1] else None
+        for number, key in enumerate(rows)
+    }
 
 
 def asides_of(

@@ -23,6 +23,7 @@ class Footprints:
     place_count: Int64Column  # place cells of each part: the finite population of its verdict
     squares: KeyTable  # the larger squares of all parts, by (part, square east, square north)
     square_place_count: Int64Column  # place cells of a part's footprint in each of its squares
+    square_start: Int64Column  # squares of a part: square_start[part] .. square_start[part + 1]
 
 
 def footprints_of(register: SiteRegister, cell_size_m: int, square_cells: int) -> Footprints:
@@ -34,11 +35,13 @@ def footprints_of(register: SiteRegister, cell_size_m: int, square_cells: int) -
     squares = KeyTable(3)
     place_count = np.zeros(len(named), np.int64)
     square_row = [np.empty(0, np.int64)]
+    square_start = np.zeros(len(named) + 1, np.int64)
     for p in range(len(named)):
         east, north = places_of(parts, p)
         place_count[p] = len(east)
         part = np.full(len(east), p, np.int64)
         square_row.append(squares.rows_of(part, east // square_cells, north // square_cells))
+        square_start[p + 1] = squares.count
     return Footprints(
         parts=parts,
         index=index_parts(parts),
@@ -48,6 +51,7 @@ def footprints_of(register: SiteRegister, cell_size_m: int, square_cells: int) -
         place_count=place_count,
         squares=squares,
         square_place_count=np.bincount(np.concatenate(square_row)).astype(np.int64),
+        square_start=square_start,
     )
 
 
@@ -68,7 +72,7 @@ def squares_without(
     Those with the most ground first, then from south-west to north-east.
     """
     keys = footprints.squares.keys
-    row = np.flatnonzero(keys[:, 0] == part)
+    row = np.arange(footprints.square_start[part], footprints.square_start[part + 1])
     entered = set(
         zip((east // square_cells).tolist(), (north // square_cells).tolist(), strict=True)
     )

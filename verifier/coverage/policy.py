@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from phusong.kernels.bins import FLOOR_COUNT, SENSITIVITIES_DB
+from phusong.kernels.bin_records import FLOOR_COUNT
+from phusong.kernels.bins import SENSITIVITIES_DB
 from phusong.kernels.columns import Float64Column
 from phusong.kernels.radio import RAT_LAST, RAT_NAMES
 from phusong.kernels.registers import LineError
@@ -20,6 +21,7 @@ from phusong.verifier.coverage.terms import (
     Header,
     Minimum,
     Place,
+    Plausibility,
     Service,
     ServiceFloor,
     ServiceTerms,
@@ -37,6 +39,8 @@ TABLES = {
     "minimum": Minimum,
     "device": Device,
 }
+# Tables a policy may do without: one written before they were asked for keeps judging as it did.
+OPTIONAL_TABLES = {"plausibility": Plausibility}
 # A policy is read by people; 64 KiB is already a book.
 CONTENT_MAX_BYTES = 1 << 16
 
@@ -52,6 +56,7 @@ class Policy(Header):
     minimum: Minimum
     device: Device
     service: Service | None  # None where the level alone is asked
+    plausibility: Plausibility | None  # None where readings are not screened by each other
     digest: str
 
     @property
@@ -114,6 +119,11 @@ def _read_terms(document: dict[str, Any], errors: KeyErrors) -> dict[str, Any]:
     for name, record in TABLES.items():
         terms[name] = record(**read_table(name, record, document.get(name), errors))
     terms["service"] = _read_service(document.get("service"), errors)
+    for name, record in OPTIONAL_TABLES.items():
+        table = document.get(name)
+        terms[name] = None
+        if table is not None:
+            terms[name] = record(**read_table(name, record, table, errors))
     return terms
 
 
@@ -139,4 +149,4 @@ def _read_service(table: object, errors: KeyErrors) -> Service | None:
 
 
 def _is_table(key: str) -> bool:
-    return key in {"technologies", "service"} or key in TABLES
+    return key in {"technologies", "service"} or key in TABLES or key in OPTIONAL_TABLES

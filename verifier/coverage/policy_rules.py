@@ -69,6 +69,16 @@ BOUNDS = {
     "download_min_bits_per_s": Bounds(0, 10**11, "bit/s, 0 for none"),
     "latency_max_ms": Bounds(0, 60_000, "ms, 0 for none"),
     "limit_days": Bounds(1, 36_500, "days"),
+    "speed_max_m_per_s": Bounds(10, 1000, "metres a second"),
+    "stuck_places_min": Bounds(2, 10_000, "place cells"),
+    "stuck_extent_min_m": Bounds(100, 100_000, "metres"),
+    "cell_reach_max_m": Bounds(1000, 500_000, "metres"),
+    "devices_at_position_max": Bounds(1, 10_000, "devices"),
+    "eirp_max_dbm": Bounds(0, 100, "dBm"),
+    "frequency_min_mhz": Bounds(100, 100_000, "MHz"),
+    "free_space_sigma_db": Bounds(0, 30, "dB"),
+    "free_space_sigmas": Bounds(0, 10, "standard deviations"),
+    "mast_distance_max_m": Bounds(0, 100_000, "metres"),
 }
 
 

@@ -30,6 +30,7 @@ class Counts:
     devices: int
     windows: int
     days: int
+    quarantined: int = 0  # readings that the plausibility screen sets aside; in none of the others
 
 
 class Standing(StrEnum):

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from phusong.kernels.columns import Float64Column, Int64Column
-from phusong.verifier.coverage.survey import Places, Stays, Survey, rank_of, starts_of
+from phusong.kernels.survey_counting import Places, Stays
+from phusong.verifier.coverage.survey import Survey, order_in_groups, rank_of, starts_of
 
 ROUNDING = 1e-9  # what floating point may have lost
 HALF = 0.5
@@ -93,7 +94,7 @@ def _between_devices(
     common_weight = np.bincount(common, weight)
     met = np.bincount(common, weight * stays.share)
     off = stays.share - _ratio(met, common_weight)[common]
-    order = np.lexsort((common, stays.device_key, stays.group))
+    order = order_in_groups(stays.group, stays.device_key, common)
     columns = (stays.group[order], stays.device_key[order])
     device_start = starts_of(*columns)
     device = rank_of(device_start, len(order))
@@ -129,7 +130,7 @@ def _common_ground(
     shared = np.bincount(stays.group[start], stay_count > 1, minlength=len(surveyed))
     by_place = (shared >= SHARED_PLACES_MIN * surveyed)[stays.group]
     east, north = stays.cell_east // square_cells, stays.cell_north // square_cells
-    order = np.lexsort((north, east, stays.group))
+    order = order_in_groups(stays.group, east, north)
     square = np.empty(len(order), np.int64)
     first = starts_of(stays.group[order], east[order], north[order])
     square[order] = rank_of(first, len(order))

@@ -1,9 +1,9 @@
 """From findings to rows: one per site, operator and technology, and one where nothing was measured."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from phusong.kernels.columns import BoolColumn
 from phusong.kernels.days import DAY_MS
@@ -23,6 +23,7 @@ from phusong.verifier.coverage.figures import (
 )
 from phusong.verifier.coverage.milestones import claim_of, is_claimed_within, with_claim
 from phusong.verifier.coverage.policy import Policy
+from phusong.verifier.coverage.quarantine import quarantined_of, with_quarantine
 from phusong.verifier.coverage.records import Counts, PartVerdict, SiteVerdict, Verdict
 from phusong.verifier.coverage.sample import Sample
 from phusong.verifier.coverage.survey import Survey, survey_bins
@@ -44,10 +45,31 @@ EXPIRED = {
 NOTHING = Counts(raw=0, bins=0, clusters=0, effective=0.0, devices=0, windows=0, days=0)
 
 
+class JudgedRow(NamedTuple):
+    """A row as the evidence alone has it, whatever base stations say and however much is quarantined."""
+
+    row: SiteVerdict
+    # What it is instead where a base station claims to have been on air in the span in which SIMs were without service.
+    if_claimed: SiteVerdict | None = None
+    span_ms: tuple[int, int] = (0, 0)
+
+
+JudgedRows = dict[RowKey, JudgedRow]
+
+
 def judge_sites(
     ground: Ground, evidence: Evidence, cells: CellState, as_of_ms: int
 ) -> list[SiteVerdict]:
-    """Return all rows, ordered by site, operator and technology.
+    """Return all rows, ordered by site, operator and technology."""
+    judged = judge_rows(ground, evidence, as_of_ms, range(len(ground.sites.sites)))
+    quarantined = quarantined_of(ground, evidence.quarantine, as_of_ms)
+    return told_rows(ground, judged, cells.site_claims(as_of_ms), quarantined)
+
+
+def judge_rows(
+    ground: Ground, evidence: Evidence, as_of_ms: int, sites: Collection[int]
+) -> JudgedRows:
+    """Return what the evidence of some sites says of them.
 
     Evidence within its validity decides. Where there is none, or not enough, older evidence that once proved
     coverage makes the row STALE.
@@ -55,47 +77,63 @@ def judge_sites(
     policy = ground.policy
     valid_from_ms = as_of_ms - policy.time.validity_days * DAY_MS
     is_known, is_valid = bins_in_time(evidence, valid_from_ms, as_of_ms)
-    claims = cells.site_claims(as_of_ms)
-    fresh = _rows_of(ground, evidence, claims, is_known & is_valid, (valid_from_ms, as_of_ms))
-    old = _rows_of(ground, evidence, claims, is_known & ~is_valid, (0, valid_from_ms))
-    rows = {key: _expired(row, policy) for key, row in old.items()}
-    for key, row in fresh.items():
-        was_covered = key in old and old[key].verdict is Verdict.COVERED
-        if not (was_covered and row.verdict is Verdict.INSUFFICIENT):
-            rows[key] = row
-    rows |= _untested_rows(ground, evidence, as_of_ms, set(rows))
-    rows = {key: with_claim(row, claim_of(claims, key.rat, row)) for key, row in rows.items()}
-    order = {rat: rank for rank, rat in enumerate(policy.counted_rats)}
+    fresh = _rows_of(ground, evidence, is_known & is_valid)
+    old = _rows_of(ground, evidence, is_known & ~is_valid)
+    rows = {key: _expired_row(judged, policy) for key, judged in old.items()}
+    for key, judged in fresh.items():
+        was_covered = key in old and old[key].row.verdict is Verdict.COVERED
+        if not (was_covered and judged.row.verdict is Verdict.INSUFFICIENT):
+            rows[key] = judged
+    return rows | _untested_rows(ground, evidence, as_of_ms, set(rows), sites)
+
+
+def told_rows(
+    ground: Ground,
+    judged: JudgedRows,
+    claims: Mapping[ClaimKey, SiteClaim],
+    quarantined: Counter[RowKey],
+) -> list[SiteVerdict]:
+    """Return rows as they are told: beside what base stations claim and what is set aside."""
+    rows = {}
+    for key, (row, if_claimed, span_ms) in judged.items():
+        is_contradicted = if_claimed is not None and is_claimed_within(claims, row, *span_ms)
+        told = if_claimed if is_contradicted and if_claimed is not None else row
+        rows[key] = with_claim(told, claim_of(claims, key.rat, told))
+    rows = with_quarantine(rows, quarantined)
+    order = {rat: rank for rank, rat in enumerate(ground.policy.counted_rats)}
     return [rows[key] for key in sorted(rows, key=lambda k: (k.site, k.operator, order[k.rat]))]
 
 
-def _rows_of(
-    ground: Ground,
-    evidence: Evidence,
-    claims: Mapping[ClaimKey, SiteClaim],
-    is_chosen: BoolColumn,
-    span_ms: tuple[int, int],
-) -> dict[RowKey, SiteVerdict]:
+def _rows_of(ground: Ground, evidence: Evidence, is_chosen: BoolColumn) -> JudgedRows:
     survey = survey_bins(evidence.keys, evidence.counts, is_chosen, ground.policy)
     sample, findings = judge_parts(survey, ground.footprints, ground.policy, ground.sources)
     by_row: dict[RowKey, list[PartFinding]] = defaultdict(list)
     for finding in findings:
         by_row[row_key(ground, survey, finding.group)].append(finding)
     counts = site_counts(ground, survey, sample, by_row)
-    levels = medians(ground, evidence, span_ms)
+    levels = medians(survey, by_row)
     rows = {}
     for key, parts in by_row.items():
         row = _row_of(ground, survey, sample, key, parts)
+        row = replace(row, counts=counts[key], median_level_dbm=levels[key])
         silent = sum(int(survey.groups.silent_bin_count[p.group]) for p in parts)
+        judged = JudgedRow(row)
         if contradicts_claim(row.verdict, silent, counts[key].bins):
             group = [finding.group for finding in parts]
             first_ms = int(survey.groups.first_time_ms[group].min())
-            if is_claimed_within(
-                claims, row, first_ms, int(survey.groups.last_time_ms[group].max())
-            ):
-                row = _contradicted(row)
-        rows[key] = replace(row, counts=counts[key], median_level_dbm=levels.get(key))
+            last_ms = int(survey.groups.last_time_ms[group].max())
+            judged = JudgedRow(row, _contradicted(row), (first_ms, last_ms))
+        rows[key] = judged
     return rows
+
+
+def _expired_row(judged: JudgedRow, policy: Policy) -> JudgedRow:
+    claimed = judged.if_claimed
+    return JudgedRow(
+        _expired(judged.row, policy),
+        None if claimed is None else _expired(claimed, policy),
+        judged.span_ms,
+    )
 
 
 def _row_of(
@@ -195,20 +233,25 @@ def _expired(row: SiteVerdict, policy: Policy) -> SiteVerdict:
 
 
 def _untested_rows(
-    ground: Ground, evidence: Evidence, as_of_ms: int, tested: set[RowKey]
-) -> dict[RowKey, SiteVerdict]:
-    """Return a row for every responsible operator of whom nothing that counts was measured."""
+    ground: Ground,
+    evidence: Evidence,
+    as_of_ms: int,
+    tested: set[RowKey],
+    sites: Collection[int],
+) -> JudgedRows:
+    """Return a row for every responsible operator of some sites of whom nothing that counts was measured."""
     policy = ground.policy
     aside = asides_of(ground, evidence, as_of_ms)
     done = {(key.site, key.operator) for key in tested}
     first = policy.counted_rats[0]
     rows = {}
-    for number, site in enumerate(ground.sites.sites):
+    for number in sites:
+        site = ground.sites.sites[number]
         for operator in site.operators:
             if (number, operator) in done:
                 continue
             parts = _missing_parts(ground, number, set())
-            rows[RowKey(number, operator, first)] = SiteVerdict(
+            row = SiteVerdict(
                 **_identity(site),
                 operator=operator,
                 technology=RAT_NAMES[first],
@@ -225,6 +268,7 @@ def _untested_rows(
                 missing=tuple(parts),
                 parts=tuple(_parts_of(ground, number, None, [])),
             )
+            rows[RowKey(number, operator, first)] = JudgedRow(row)
     return rows
 
 

@@ -23,7 +23,16 @@ from phusong.kernels.reject import Reject
 # What a human being can judge otherwise than the rules do. A reading that cannot be read, or has no level, place or network, says
 # nothing that a ruling could bring back; of one with a far clock nobody knows when it was made; a neighbour's level is no
 # service, whoever says so.
-RELEASABLE = frozenset((Reject.POSITION_INACCURATE,))
+RELEASABLE = frozenset(
+    (
+        Reject.POSITION_INACCURATE,
+        Reject.SPEED_IMPLIED,
+        Reject.LEVEL_STUCK,
+        Reject.CELL_STUCK,
+        Reject.POSITION_SHARED,
+        Reject.LEVEL_ABOVE_FREE_SPACE,
+    )
+)
 
 
 class Ruling(IntEnum):

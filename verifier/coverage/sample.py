@@ -14,6 +14,7 @@ import numpy as np
 
 from phusong.kernels.columns import BoolColumn, Float64Column, Int64Column
 from phusong.kernels.identity import EMPTY
+from phusong.kernels.survey_counting import Places
 from phusong.verifier.coverage.footprint import Footprints
 from phusong.verifier.coverage.intervals import (
     lower_bounds,
@@ -22,7 +23,7 @@ from phusong.verifier.coverage.intervals import (
 )
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.repeats import Repeats, repeats_of
-from phusong.verifier.coverage.survey import Places, Survey, rank_of, starts_of
+from phusong.verifier.coverage.survey import Survey, order_in_groups, rank_of, starts_of
 
 # Correlation of "meets the floor" between two place cells of one square, assumed at least, for evidence without
 # failures cannot show any. Levels decorrelate over 50-75 m (DOMAIN §2): exp(-d/60 m) averages 0.25 over a 200 m
@@ -94,7 +95,7 @@ class _Squares(NamedTuple):
     @classmethod
     def of(cls, places: Places, square_cells: int) -> "_Squares":
         east, north = places.cell_east // square_cells, places.cell_north // square_cells
-        order = np.lexsort((places.cell_north, places.cell_east, north, east, places.group))
+        order = order_in_groups(places.group, east, north, places.cell_east, places.cell_north)
         group, east, north = places.group[order], east[order], north[order]
         start = starts_of(group, east, north)
         count = np.bincount(rank_of(start, len(order)), minlength=len(start)).astype(np.int64)

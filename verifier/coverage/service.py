@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phusong.kernels.bins import FLOOR_COUNT, BinCounts, BinKeys
+from phusong.kernels.bin_records import FLOOR_COUNT
+from phusong.kernels.bins import BinCounts, BinKeys
 from phusong.kernels.columns import BoolColumn, Int64Column
 from phusong.kernels.days import DAY_MS
 from phusong.kernels.radio import RAT_NAMES

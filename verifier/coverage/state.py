@@ -4,6 +4,7 @@ New, add, merge, export and restore; order, cuts and the tree of merges change n
 and change nothing either.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
@@ -11,30 +12,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from phusong.kernels.bins import BinCounts, BinKeys, BinReadings, Bins
-from phusong.kernels.columns import Float64Column, Int64Column, SignalReadings
+from phusong.kernels.bin_rows import HOUR_MS, AsideKeys, BinRows, Hours, Said, bin_rows
+from phusong.kernels.bins import BinCounts, BinKeys, Bins, BinTraces, ExportedBins
+from phusong.kernels.columns import Int64Column, SignalReadings
 from phusong.kernels.days import DAY_MS, ICT_OFFSET_MS
-from phusong.kernels.locate import Located, distinct_count, locate_readings
-from phusong.kernels.radio import (
-    RAT_LAST,
-    RAT_NAMES,
-    ROLE_NEIGHBOUR,
-    SERVICE_EMERGENCY_ONLY,
-    SERVICE_NONE,
-    levels_of,
-)
+from phusong.kernels.locate import distinct_count, locate_readings
+from phusong.kernels.radio import RAT_LAST, RAT_NAMES, ROLE_NEIGHBOUR, levels_of
 from phusong.kernels.reject import TAKEN, Reject
 from phusong.kernels.tally import Tally
 from phusong.verifier.coverage.cells import CellState
-from phusong.verifier.coverage.figures import Evidence, Ground, RowKey, bins_in_time
+from phusong.verifier.coverage.figures import Evidence, Ground, Quarantine, RowKey, bins_in_time
 from phusong.verifier.coverage.floors import FloorShare, floor_shares
 from phusong.verifier.coverage.footprint import footprints_of
+from phusong.verifier.coverage.judged import JudgedSites
+from phusong.verifier.coverage.masts import masts_of
 from phusong.verifier.coverage.milestones import Milestones, site_milestones
 from phusong.verifier.coverage.networks import OPERATOR_UNKNOWN, Networks, operator_names
 from phusong.verifier.coverage.policy import Policy
+from phusong.verifier.coverage.quarantine import quarantined_of, reading_counts
 from phusong.verifier.coverage.records import SiteVerdict, TestResult, Verdict
-from phusong.verifier.coverage.report import judge_sites
+from phusong.verifier.coverage.report import judge_sites, told_rows
 from phusong.verifier.coverage.rulings import RELEASABLE, Ruling
+from phusong.verifier.coverage.screening import Screening
 from phusong.verifier.coverage.senders import DeviceSources
 from phusong.verifier.coverage.service import is_served, judge_service, with_service
 from phusong.verifier.coverage.service_samples import ServiceSamples
@@ -42,12 +41,9 @@ from phusong.verifier.coverage.verified import first_verified_days
 from phusong.verifier.names import Names
 from phusong.verifier.registry.sites import SiteRegister
 
-HOUR_MS = 3_600_000
-HOURS_PER_DAY = 24
-
 
 class CoverageState:
-    """Bins, levels and what was set aside, for one register of sites and one policy."""
+    """Bins and what was set aside, for one register of sites and one policy."""
 
     def __init__(self, sites: SiteRegister, policy: Policy) -> None:
         """Start with nothing measured."""
@@ -56,16 +52,16 @@ class CoverageState:
         self.footprints = footprints_of(
             sites, policy.place.cell_size_m, policy.place.cluster_size_m // policy.place.cell_size_m
         )
-        self.bins = Bins()
-        self.levels = Tally(5)  # part, operator, rat, window, level in whole dBm
+        self.bins = Bins(policy.time.window_hours * HOUR_MS, ICT_OFFSET_MS)
         self.aside = Tally(4)  # part, operator, rat, window: taken and not judged
         self.elsewhere_count = 0  # readings that lie in no site
         self.service = ServiceSamples(self.footprints, policy)
         self.sources = DeviceSources()
         self._networks = Networks()
         self._floors_dbm = policy.floors_dbm()
-        self._is_counted = np.zeros(RAT_LAST + 1, np.bool_)
-        self._is_counted[list(policy.counted_rats)] = True
+        self._hours = hours_of(policy)
+        self._quarantined: Quarantine | None = None
+        self._judge_anew()
 
     def add(
         self,
@@ -81,49 +77,89 @@ class CoverageState:
         """Count the rows whose reason is 0, and write the reason of those that say nothing of a place.
 
         `time_ms` is the time a row counts under; `route_operator` its route's operator as a row of `operators`;
-        `ruled` is what an auditor ruled on each row: a released one is spared by the rules of RELEASABLE; `source` is the
-        key of each row's sender, where that is known.
+        `ruled` is what an auditor ruled on each row: a released one is spared by the plausibility screen, and by the rules of
+        RELEASABLE; `source` is the key of each row's sender, where that is known.
         """
         operator = self._networks.operators_of(readings, route_operator, operators)
         self._refuse(readings, operator, reason, ruled)
         self.service.add(readings, time_ms, operator, reason)
-        taken = np.flatnonzero(reason == TAKEN)
         if source is not None:
-            self.sources.add(readings.device_key[taken], source[taken])
+            taken = reason == TAKEN
+            if self.sources.add(readings.device_key[taken], source[taken]):
+                self._judged = JudgedSites()  # whose phone a device is concerns all it has measured
+        rows, aside, elsewhere_count = self._bin_rows(readings, time_ms, operator, reason, ruled)
+        self.elsewhere_count += elsewhere_count
+        self.aside.add(*aside)
+        self._judged.forget(self.footprints.site_row[aside.part])
+        self.bins.add(rows.keys, rows.heard, self._floors_dbm)
+
+    def set_aside(
+        self,
+        readings: SignalReadings,
+        time_ms: Int64Column,
+        route_operator: Int64Column,
+        operators: Names,
+        reason: Int64Column,
+        *,
+        ruled: Int64Column | None = None,
+    ) -> None:
+        """Write why rows that were counted do not count after all: the plausibility screen's reason of their bin.
+
+        Arguments as those of `add`; asked after `screen`.
+        """
+        operator = self._networks.operators_of(readings, route_operator, operators)
+        rows, _, _ = self._bin_rows(readings, time_ms, operator, reason, ruled)
+        why = self._screening.reasons_of(self.bins, self.bins.find(rows.keys))
+        # A reading in two sites is set aside in either: so it is listed.
+        is_out = why != TAKEN
+        reason[rows.reading[is_out]] = why[is_out]
+
+    def screen(self, cells: CellState) -> None:
+        """Bring the plausibility screen up to date; sites whose evidence is new or counts otherwise are judged anew."""
+        masts = masts_of(cells.claims.export()[0], self.sites, self.footprints)
+        changed = self._screening.update(self.bins, masts)
+        if len(changed):
+            self._quarantined = None
+        self._judged.forget(self.footprints.site_row[changed])
+
+    def _bin_rows(
+        self,
+        readings: SignalReadings,
+        time_ms: Int64Column,
+        operator: Int64Column,
+        reason: Int64Column,
+        ruled: Int64Column | None,
+    ) -> tuple[BinRows, AsideKeys, int]:
+        """Return what the rows whose reason is 0 say to their bins, what is not judged, and how many lie in no site."""
+        taken = np.flatnonzero(reason == TAKEN)
         located = locate_readings(
             readings.latitude_deg[taken],
             readings.longitude_deg[taken],
             self.footprints.parts,
             self.footprints.index,
         )
-        self.elsewhere_count += len(taken) - distinct_count(located.reading)
-        row = taken[located.reading]
-        rat, level_dbm = self._heard(readings, row)
-        self._count(
-            located=located,
-            operator=operator[row],
-            rat=rat,
-            level_dbm=level_dbm,
-            time_ms=time_ms[row],
-            device_key=readings.device_key[row],
-        )
+        elsewhere_count = len(taken) - distinct_count(located.reading)
+        is_released = np.zeros(len(reason), np.bool_) if ruled is None else ruled == Ruling.RELEASED
+        said = Said(levels_of(readings), operator, time_ms, is_released)
+        return *bin_rows(taken, located, readings, said, self._hours), elsewhere_count
 
     def merge(self, other: "CoverageState") -> None:
         """Add what another state of the same sites and policy has counted."""
         assert self.sites == other.sites, "states of one register are merged"
         assert self.policy == other.policy, "states of one policy are merged"
         self.bins.merge(other.bins)
-        self.levels.merge(other.levels)
         self.aside.merge(other.aside)
+        self._judged = JudgedSites()
         self.elsewhere_count += other.elsewhere_count
         self.service.merge(other.service)
         self.sources.merge(other.sources)
 
     def export(self) -> dict[str, NDArray[Any]]:
         """Return everything counted, in an order that does not depend on how it came in."""
-        keys, counts = self.bins.export()
-        arrays: dict[str, NDArray[Any]] = {**keys._asdict(), **counts._asdict()}
-        arrays["level_keys"], arrays["level_count"] = self.levels.export()
+        bins = self.bins.export()
+        arrays: dict[str, NDArray[Any]] = {}
+        for columns in bins:
+            arrays |= columns._asdict()
         arrays["aside_keys"], arrays["aside_count"] = self.aside.export()
         arrays |= self.service.export()
         arrays["device_sources"] = self.sources.export()
@@ -133,10 +169,13 @@ class CoverageState:
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Become what was exported by a state of the same sites and policy."""
         self.bins.restore(
-            BinKeys(*(arrays[name] for name in BinKeys._fields)),
-            BinCounts(*(arrays[name] for name in BinCounts._fields)),
+            ExportedBins(
+                BinKeys(*(arrays[name] for name in BinKeys._fields)),
+                BinCounts(*(arrays[name] for name in BinCounts._fields)),
+                BinTraces(*(arrays[name] for name in BinTraces._fields)),
+            )
         )
-        self.levels.restore(arrays["level_keys"], arrays["level_count"])
+        self._judge_anew()
         self.aside.restore(arrays["aside_keys"], arrays["aside_count"])
         self.service.restore(arrays)
         self.sources.restore(arrays["device_sources"])
@@ -150,9 +189,12 @@ class CoverageState:
         Bins and windows that begin after `as_of_ms` are left out. A state that must not know what came later within
         the window is built from the rows until then.
         """
-        rows = judge_sites(
-            self._ground(operators), self._evidence(), cells or CellState(), as_of_ms
-        )
+        cells = cells or CellState()
+        self.screen(cells)
+        ground = self._ground(operators)
+        judged = self._judged.rows(ground, self._site_evidence, as_of_ms)
+        quarantined = quarantined_of(ground, self._quarantine(), as_of_ms)
+        rows = told_rows(ground, judged, cells.site_claims(as_of_ms), quarantined)
         if self.policy.service is None or not self.policy.service.terms.decides:
             return rows
         tests = self.test_results(as_of_ms, operators)
@@ -173,10 +215,10 @@ class CoverageState:
         }
 
     def verdict_since(
-        self, row: SiteVerdict, span_ms: tuple[int, int], operators: Names
+        self, row: SiteVerdict, span_ms: tuple[int, int], operators: Names, cells: CellState
     ) -> Verdict:
         """Return what readings of a span of time (after, until] alone say of a row, UNTESTED where there are none."""
-        evidence = self._evidence()
+        evidence = self._evidence(cells)
         site = [site.code for site in self.sites.sites].index(row.site_code)
         is_chosen = (self.footprints.site_row[evidence.keys.part] == site) & (
             evidence.counts.first_time_ms > span_ms[0]
@@ -192,14 +234,21 @@ class CoverageState:
             Verdict.UNTESTED,
         )
 
+    def quarantined(
+        self, as_of_ms: int, operators: Names, cells: CellState
+    ) -> Counter[tuple[str, str, str]]:
+        """Return how many readings the plausibility screen sets aside, by site code, operator and name of the reason."""
+        self.screen(cells)
+        return reading_counts(self._ground(operators), self._quarantine(), as_of_ms)
+
     def floor_shares(
-        self, as_of_ms: int, operators: Names
+        self, as_of_ms: int, operators: Names, cells: CellState | None = None
     ) -> dict[tuple[str, str, str], tuple[FloorShare, ...]]:
         """Return how each row with valid evidence stands at other levels, by site code, operator and technology.
 
         Seven times the work of the verdicts, so it is asked for by reports and not by whoever follows the journal.
         """
-        ground, evidence = self._ground(operators), self._evidence()
+        ground, evidence = self._ground(operators), self._evidence(cells or CellState())
         valid_from_ms = as_of_ms - self.policy.time.validity_days * DAY_MS
         is_known, is_valid = bins_in_time(evidence, valid_from_ms, as_of_ms)
         found = floor_shares(ground, evidence, is_known & is_valid)
@@ -221,10 +270,9 @@ class CoverageState:
         lost_batches: by hash of the sender. As many surveys as the evidence has days, so it is asked for by reports only.
         """
         is_wanted = np.array([site.code in site_codes for site in self.sites.sites], np.bool_)
-        ground = self._ground(operators)
-        days = first_verified_days(
-            ground, self._evidence(), as_of_ms, is_wanted, partial(self._serves, ground)
-        )
+        ground, evidence = self._ground(operators), self._evidence(cells)
+        serves = partial(self._serves, ground)
+        days = first_verified_days(ground, evidence, as_of_ms, is_wanted, serves)
         verified = {
             (self.sites.sites[key.site].code, key.operator, RAT_NAMES[key.rat]): day
             for key, day in days.items()
@@ -243,13 +291,39 @@ class CoverageState:
             if is_served(found.get(key, ()), sites[key.site], key.rat, self.policy)
         }
 
+    def _judge_anew(self) -> None:
+        self._screening = Screening(self.policy, self.footprints)
+        self._judged = JudgedSites()
+        self._quarantined = None
+
     def _ground(self, operators: Names) -> Ground:
         return Ground(
             self.sites, self.footprints, self.policy, operator_names(operators), self.sources
         )
 
-    def _evidence(self) -> Evidence:
-        return Evidence(*self.bins.export(), *self.levels.export(), *self.aside.export())
+    def _evidence(self, cells: CellState) -> Evidence:
+        self.screen(cells)
+        return self._site_evidence(np.arange(len(self.sites.sites)))
+
+    def _site_evidence(self, sites: Int64Column) -> Evidence:
+        """Return the evidence of some sites, as the screen has left it."""
+        is_wanted = np.zeros(len(self.sites.sites), np.bool_)
+        is_wanted[sites] = True
+        is_wanted = is_wanted[self.footprints.site_row]
+        row, _ = self.bins.rows_of_parts(np.flatnonzero(is_wanted))
+        counted = self.bins.exported(row[self._screening.reasons_of(self.bins, row) == TAKEN])
+        keys, count = self.aside.counts()
+        is_of_sites = is_wanted[keys[:, 0]]
+        aside = keys[is_of_sites], count[is_of_sites]
+        return Evidence(counted.keys, counted.counts, *aside, self._quarantine())
+
+    def _quarantine(self) -> Quarantine:
+        """Return what the screen sets aside, as it was last brought up to date."""
+        if self._quarantined is None:
+            reason = self._screening.reasons_of(self.bins, np.arange(self.bins.count))
+            out = np.flatnonzero(reason)
+            self._quarantined = Quarantine(self.bins.exported(out), reason[out])
+        return self._quarantined
 
     def _refuse(
         self,
@@ -270,44 +344,16 @@ class CoverageState:
                 is_refused &= ruled != Ruling.RELEASED
             reason[is_refused] = why
 
-    def _heard(
-        self, readings: SignalReadings, row: Int64Column
-    ) -> tuple[Int64Column, Float64Column]:
-        """Return technology and level of readings; silence is heard on the technology asked for first."""
-        state = readings.service_state[row]
-        is_silent = (state == SERVICE_NONE) | (state == SERVICE_EMERGENCY_ONLY)
-        rat = np.where(is_silent, self.policy.counted_rats[0], readings.rat[row])
-        return rat, np.where(is_silent, np.nan, levels_of(readings)[row])
 
-    def _count(
-        self,
-        *,
-        located: Located,
-        operator: Int64Column,
-        rat: Int64Column,
-        level_dbm: Float64Column,
-        time_ms: Int64Column,
-        device_key: Int64Column,
-    ) -> None:
-        time = self.policy.time
-        hour = (time_ms + ICT_OFFSET_MS) // HOUR_MS
-        window = hour // time.window_hours
-        hour_of_day = hour % HOURS_PER_DAY
-        is_judged = (
-            (hour_of_day >= time.measuring_hour_first)
-            & (hour_of_day < time.measuring_hour_end)
-            & self._is_counted[rat]
-        )
-        keys = BinKeys(
-            located.part, operator, rat, located.cell_east, located.cell_north, device_key, window
-        )
-        aside = ~is_judged
-        self.aside.add(located.part[aside], operator[aside], rat[aside], window[aside])
-        judged = BinKeys(*(column[is_judged] for column in keys))
-        heard = BinReadings(level_dbm[is_judged], time_ms[is_judged])
-        self.bins.add(judged, heard, self._floors_dbm)
-        has_level = is_judged & ~np.isnan(level_dbm)
-        level = np.floor(level_dbm[has_level] + 0.5).astype(np.int64)
-        self.levels.add(
-            located.part[has_level], operator[has_level], rat[has_level], window[has_level], level
-        )
+def hours_of(policy: Policy) -> Hours:
+    """Return when and on what readings are judged."""
+    is_counted = np.zeros(RAT_LAST + 1, np.bool_)
+    is_counted[list(policy.counted_rats)] = True
+    time = policy.time
+    return Hours(
+        time.window_hours,
+        time.measuring_hour_first,
+        time.measuring_hour_end,
+        policy.counted_rats[0],
+        is_counted,
+    )

@@ -1,66 +1,47 @@
 """What was surveyed: bins brought together per device and place, per place, and per part of a site.
 
-Everything is sorted by key before it is summed, so that the order in which readings arrived changes no digit.
+Everything is in the order of keys before it is summed, so that the order in which readings arrived changes no digit.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from phusong.kernels.bins import BinCounts, BinKeys, bin_is_met
-from phusong.kernels.columns import BoolColumn, Float64Column, Int64Column
+from phusong.kernels.bin_sorting import sort_runs
+from phusong.kernels.bins import BinCounts, BinKeys
+from phusong.kernels.columns import BoolColumn, Int64Column
 from phusong.kernels.days import DAY_MS, ICT_OFFSET_MS
-from phusong.kernels.spacing import count_spaced
+from phusong.kernels.identity import SEED
+from phusong.kernels.survey_counting import (
+    Groups,
+    Places,
+    Stays,
+    count_devices,
+    count_windows,
+    write_groups,
+    write_places,
+    write_stays,
+)
 from phusong.verifier.coverage.policy import Policy
 
 HOUR_MS = 3_600_000
 
 
-class Groups(NamedTuple):
-    """One row per part, operator and technology, sorted by them, with what the evidence there amounts to."""
-
-    part: Int64Column
-    operator: Int64Column
-    rat: Int64Column
-    raw_count: Int64Column  # readings
-    bin_count: Int64Column
-    silent_bin_count: Int64Column  # bins in most of whose readings there was no service
-    device_count: Int64Column
-    window_count: Int64Column
-    spaced_count: Int64Column  # windows whose first readings lie the policy's gap apart
-    day_count: Int64Column
-    first_time_ms: Int64Column
-    last_time_ms: Int64Column
-
-
-class Stays(NamedTuple):
-    """One row per device in a place cell: the share of its windows there that meet the floor."""
-
-    group: Int64Column
-    cell_east: Int64Column
-    cell_north: Int64Column
-    device_key: Int64Column
-    weight: Int64Column  # its windows there, at most the policy's cap
-    share: Float64Column
-
-
-class Places(NamedTuple):
-    """One row per surveyed place cell of a group: the share of its devices' capped windows that meet the floor."""
-
-    group: Int64Column
-    cell_east: Int64Column
-    cell_north: Int64Column
-    share: Float64Column
-
-
 class Survey(NamedTuple):
     """All evidence of a span of time."""
 
-    keys: BinKeys
-    bin_group: Int64Column
+    keys: BinKeys  # of all bins, chosen or not
+    counts: BinCounts
+    chosen: Int64Column  # rows of them that are surveyed
+    start: Int64Column  # of each group among the chosen, and the end of the last
     groups: Groups
     stays: Stays
     places: Places
+
+    @property
+    def bin_group(self) -> Int64Column:
+        """The group of each chosen bin."""
+        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
 
 
 def survey_bins(
@@ -68,14 +49,67 @@ def survey_bins(
 ) -> Survey:
     """Return what the chosen bins say of a floor, the policy's own by default; bins are sorted, as they are exported."""
     chosen = np.flatnonzero(is_chosen)
-    keys = BinKeys(*(column[chosen] for column in keys))
-    counts = BinCounts(*(column[chosen] for column in counts))
-    start = starts_of(keys.part, keys.operator, keys.rat)
-    group = rank_of(start, len(chosen))
-    groups = _group_bins(keys, counts, group, start, policy)
-    is_met = bin_is_met(counts, floor).astype(np.int64)
-    stays = _stays_of(keys, is_met, group, policy.device.windows_per_place_max)
-    return Survey(keys, group, groups, stays, _places_of(stays))
+    groups, start = _groups_of(keys, counts, chosen, policy)
+    windows_max = policy.device.windows_per_place_max
+    stays = _stays_of(keys, counts, chosen, start, windows_max=windows_max, floor=floor)
+    return Survey(keys, counts, chosen, start, groups, stays, places_of(stays))
+
+
+def places_of(stays: Stays) -> Places:
+    """Return the place cells in which stays were; stays of a place stand together."""
+    size = len(stays.group)
+    group, east, north = (np.empty(size, np.int64) for _ in range(3))
+    places = Places(group, east, north, np.empty(size, np.float64))
+    count = write_places(stays, places)
+    return Places(group[:count], east[:count], north[:count], places.share[:count])
+
+
+def _stays_of(
+    keys: BinKeys,
+    counts: BinCounts,
+    chosen: Int64Column,
+    start: Int64Column,
+    *,
+    windows_max: int,
+    floor: int,
+) -> Stays:
+    size = len(chosen)
+    group, east, north, device, weight = (np.empty(size, np.int64) for _ in range(5))
+    stays = Stays(group, east, north, device, weight, np.empty(size, np.float64))
+    count = write_stays(chosen, start, keys, counts, floor, windows_max, stays)
+    return Stays(
+        *(group[:count], east[:count], north[:count], device[:count], weight[:count]),
+        stays.share[:count],
+    )
+
+
+def _groups_of(
+    keys: BinKeys, counts: BinCounts, chosen: Int64Column, policy: Policy
+) -> tuple[Groups, Int64Column]:
+    """Return the groups of chosen bins, and where each begins among them, the end of the last included."""
+    groups = Groups(*(np.empty(len(chosen), np.int64) for _ in Groups._fields))
+    start = np.empty(len(chosen) + 1, np.int64)
+    count = write_groups(chosen, keys, counts, start, groups)
+    start, groups = start[: count + 1], Groups(*(column[:count].copy() for column in groups))
+    count_devices(chosen, start, keys.device_key, SEED, groups.device_count)
+    count_windows(
+        chosen,
+        start,
+        keys.window,
+        counts.first_time_ms,
+        policy.time.window_hours * HOUR_MS,
+        policy.minimum.window_gap_hours * HOUR_MS,
+        groups,
+    )
+    return groups, start
+
+
+def order_in_groups(group: Int64Column, *columns: Int64Column) -> Int64Column:
+    """Return the order of rows, which come group by group, by columns within each group; equal rows keep theirs."""
+    start = np.append(starts_of(group), len(group))
+    order = np.empty(len(group), np.int64)
+    sort_runs(start, np.stack(columns, axis=1), order)
+    return order
 
 
 def starts_of(*columns: Int64Column) -> Int64Column:
@@ -94,16 +128,9 @@ def rank_of(start: Int64Column, row_count: int) -> Int64Column:
     return np.cumsum(is_start) - 1
 
 
-def sum_runs(values: Int64Column, start: Int64Column) -> Int64Column:
-    """Return the sum of each run. Serves floats too: the order of addition is that of the rows."""
-    return np.add.reduceat(values, start) if len(start) else values[:0]
-
-
-def count_distinct(group: Int64Column, value: Int64Column, group_count: int) -> Int64Column:
-    """Return how many different values each group has."""
-    order = np.lexsort((value, group))
-    start = starts_of(group[order], value[order])
-    return np.bincount(group[order][start], minlength=group_count).astype(np.int64)
+def count_distinct(*columns: Int64Column) -> int:
+    """Return how many different rows there are."""
+    return len(np.unique(np.stack(columns, axis=1), axis=0))
 
 
 def day_of_window(window: Int64Column, policy: Policy) -> Int64Column:
@@ -114,58 +141,3 @@ def day_of_window(window: Int64Column, policy: Policy) -> Int64Column:
 def window_start_ms(window: Int64Column, policy: Policy) -> Int64Column:
     """Return the Unix time at which a window begins."""
     return window * policy.time.window_hours * HOUR_MS - ICT_OFFSET_MS
-
-
-def _group_bins(
-    keys: BinKeys, counts: BinCounts, group: Int64Column, start: Int64Column, policy: Policy
-) -> Groups:
-    size = len(start)
-    is_silent = (2 * counts.silent_count > counts.heard_count).astype(np.int64)
-    spaced_count = np.zeros(size, np.int64)
-    by_window = np.lexsort((counts.first_time_ms, keys.window, group))
-    first = starts_of(group[by_window], keys.window[by_window])
-    window_first = by_window[first]  # the earliest bin of each window of each group
-    count_spaced(
-        group=group[window_first],
-        time_ms=counts.first_time_ms[window_first],
-        gap_ms=policy.minimum.window_gap_hours * HOUR_MS,
-        spaced_count=spaced_count,
-    )
-    return Groups(
-        part=keys.part[start],
-        operator=keys.operator[start],
-        rat=keys.rat[start],
-        raw_count=sum_runs(counts.heard_count, start),
-        bin_count=np.bincount(group, minlength=size).astype(np.int64),
-        silent_bin_count=sum_runs(is_silent, start),
-        device_count=count_distinct(group, keys.device_key, size),
-        window_count=count_distinct(group, keys.window, size),
-        spaced_count=spaced_count,
-        day_count=count_distinct(group, day_of_window(keys.window, policy), size),
-        first_time_ms=np.minimum.reduceat(counts.first_time_ms, start) if size else start,
-        last_time_ms=np.maximum.reduceat(counts.last_time_ms, start) if size else start,
-    )
-
-
-def _stays_of(keys: BinKeys, is_met: Int64Column, group: Int64Column, windows_max: int) -> Stays:
-    start = starts_of(group, keys.cell_east, keys.cell_north, keys.device_key)
-    window_count = sum_runs(np.ones(len(group), np.int64), start)
-    return Stays(
-        group=group[start],
-        cell_east=keys.cell_east[start],
-        cell_north=keys.cell_north[start],
-        device_key=keys.device_key[start],
-        weight=np.minimum(window_count, windows_max),
-        share=sum_runs(is_met, start) / window_count,
-    )
-
-
-def _places_of(stays: Stays) -> Places:
-    start = starts_of(stays.group, stays.cell_east, stays.cell_north)
-    met = np.add.reduceat(stays.weight * stays.share, start) if len(start) else stays.share
-    return Places(
-        group=stays.group[start],
-        cell_east=stays.cell_east[start],
-        cell_north=stays.cell_north[start],
-        share=met / sum_runs(stays.weight, start),
-    )

@@ -123,3 +123,25 @@ class Service:
         found = [floor for floor in self.floors if floor.rat == rat]
         named = [floor for floor in found if province_code in floor.provinces]
         return next(iter(named or [floor for floor in found if not floor.provinces]), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Plausibility:
+    """What readings cannot be, taken together; see docs/plausibility.md.
+
+    A level proves too much when it is above free space from its cell's mast, which stands at most `mast_distance_max_m` from the
+    site it was built for, by more than `free_space_sigmas` standard deviations of `free_space_sigma_db`.
+    """
+
+    speed_max_m_per_s: int
+    stuck_places_min: int
+    stuck_extent_min_m: int
+    cell_reach_max_m: int
+    devices_at_position_max: int
+    eirp_max_dbm: int
+    frequency_min_mhz: int
+    free_space_sigma_db: int
+    free_space_sigmas: int
+    mast_distance_max_m: int
+    source: str
+    verified: bool

@@ -5,6 +5,8 @@ The verdict is about places, not about readings: what they prove is said in `sam
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from phusong.verifier.coverage import wording
 from phusong.verifier.coverage.agreement import strata_disagree
 from phusong.verifier.coverage.footprint import Footprints, places_without, squares_without
@@ -99,8 +101,8 @@ def _where(
 ) -> tuple[str, ...]:
     """Return where to go: squares nobody entered, and else place cells nobody surveyed; nowhere after a census."""
     square_cells = policy.place.cluster_size_m // policy.place.cell_size_m
-    is_here = survey.places.group == group
-    east, north = survey.places.cell_east[is_here], survey.places.cell_north[is_here]
+    first, end = np.searchsorted(survey.places.group, (group, group + 1))
+    east, north = survey.places.cell_east[first:end], survey.places.cell_north[first:end]
     part = int(survey.groups.part[group])
     middles = squares_without(footprints, part, east, north, square_cells)
     if middles:

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 from phusong.kernels.days import ICT_OFFSET_MS
 from phusong.kernels.radio import RAT_NAMES
+from phusong.kernels.survey_counting import Groups
 from phusong.verifier.coverage.claims import SiteClaim
 from phusong.verifier.coverage.policy import Policy
 from phusong.verifier.coverage.records import Verdict
 from phusong.verifier.coverage.sample import Sample
-from phusong.verifier.coverage.survey import Groups
 
 # A surveyor's morning; a list of all would hide the sentence it stands in.
 SQUARES_NAMED_MAX = 5
@@ -156,6 +156,12 @@ def untested_reason(operator: str, aside: dict[int, int], policy: Policy) -> str
         hours = f"{policy.time.measuring_hour_first}:00-{policy.time.measuring_hour_end}:00"
         reason += f" {counted(late, 'reading')} outside the measuring hours ({hours} in Vietnam)."
     return reason
+
+
+def set_aside(count: int) -> str:
+    """Return the note on readings that cannot be."""
+    verb = "is" if count == 1 else "are"
+    return f" {counted(count, 'reading')} here {verb} set aside as implausible (`phusong journal quarantine`)."
 
 
 def not_responsible(operator: str) -> str:

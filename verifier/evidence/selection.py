@@ -54,12 +54,31 @@ class Selected(NamedTuple):
     envelope_of: Int64Column  # by payload_row
 
 
+class Seen(NamedTuple):
+    """What was met in some sites."""
+
+    device_key: Int64Column
+    cell_identity: Int64Column
+
+
+def seen_in(judged: CoverageState, codes: frozenset[str]) -> Seen:
+    """Return the devices of the bins of sites, and the cells they heard loudest."""
+    chosen = [site.code in codes for site in judged.sites.sites]
+    parts = np.flatnonzero(np.array(chosen, np.bool_)[judged.footprints.site_row])
+    bins = judged.bins.of_parts(parts)
+    return Seen(np.unique(bins.keys.device_key), np.unique(bins.traces.loudest_cell))
+
+
 class _WatchedCoverage(CoverageState):
     """Coverage that remembers which rows of the present frame lie in chosen parts."""
 
-    def __init__(self, sites: SiteRegister, policy: Policy, codes: frozenset[str]) -> None:
+    def __init__(
+        self, sites: SiteRegister, policy: Policy, codes: frozenset[str], seen: Seen
+    ) -> None:
         super().__init__(sites, policy)
         self.used: UsedRows | None = None
+        self.payload_rows: Int64Column = np.zeros(0, np.int64)
+        self._seen = seen
         chosen = np.array([site.code in codes for site in sites.sites], np.bool_)
         self._is_chosen: BoolColumn = chosen[self.footprints.site_row]
 
@@ -83,8 +102,11 @@ class _WatchedCoverage(CoverageState):
             self.footprints.parts,
             self.footprints.index,
         )
+        inside = located.reading[reason[located.reading] != INT_MISSING]  # else known already
+        is_seen = np.isin(readings.device_key[inside], self._seen.device_key)
+        self.payload_rows = readings.payload_row[inside[is_seen]]
         row = np.unique(located.reading[self._is_chosen[located.part]])
-        row = row[reason[row] != INT_MISSING]  # what came before is evidence already
+        row = row[reason[row] != INT_MISSING]
         if len(row):
             columns: Any = (column[row] for column in readings)
             self.used = UsedRows(SignalReadings(*columns), time_ms[row], reason[row])
@@ -93,8 +115,9 @@ class _WatchedCoverage(CoverageState):
 class _WatchedCells(CellState):
     """Cell reports, remembering which of the present frame speak of chosen sites."""
 
-    def __init__(self, codes: frozenset[str]) -> None:
+    def __init__(self, codes: frozenset[str], seen: Seen) -> None:
         super().__init__()
+        self._seen = seen
         self.payload_rows: Int64Column = np.zeros(0, np.int64)
         self._hashes = np.array([text_hash(code) for code in codes], np.int64)
 
@@ -107,8 +130,10 @@ class _WatchedCells(CellState):
         sender: Int64Column | None = None,
     ) -> None:
         super().add(reports, time_ms, sites, reason, sender)
-        is_of_site = np.isin(reports.site_code, self._hashes) & (reason == TAKEN)
-        self.payload_rows = reports.payload_row[is_of_site]
+        bears = np.isin(reports.site_code, self._hashes)
+        # What says where the mast of a cell heard here stands, whatever site that is of.
+        bears |= np.isin(reports.cell_identity, self._seen.cell_identity)
+        self.payload_rows = reports.payload_row[bears & (reason == TAKEN)]
 
 
 def select_frames(
@@ -116,31 +141,35 @@ def select_frames(
     history: RegistryHistory,
     horizon: Horizon,
     codes: frozenset[str],
+    judged: CoverageState,
 ) -> Iterator[Selected]:
     """Yield, of all frames of a journal in order, those that bear on the verdicts of the sites.
 
-    history: of the whole journal, so that rows are judged by what is in force at the horizon.
+    history: of the whole journal, so that rows are judged by what is in force at the horizon. judged: all of these frames;
+    it says which devices and cells were met in the sites, for the plausibility screen judges readings by where else they were.
     """
+    seen = seen_in(judged, codes)
     state = new_state(history, horizon, QuotaSettings())
-    coverage = _WatchedCoverage(state.registries.sites, state.registries.policy, codes)
-    cells = _WatchedCells(codes)
+    coverage = _WatchedCoverage(state.registries.sites, state.registries.policy, codes, seen)
+    cells = _WatchedCells(codes, seen)
     state.coverage, state.cells = coverage, cells
     about = entries_about(codes, history, horizon)
     chosen: set[tuple[int, int]] = set()  # frame and envelope of the readings used
     for frame in frames:
-        coverage.used, cells.payload_rows = None, np.zeros(0, np.int64)
+        coverage.used = None
+        coverage.payload_rows = cells.payload_rows = np.zeros(0, np.int64)
         previous_chain = state.position.chain
         state.apply(frame)
         entered = _entered_envelopes(frame, about, chosen, horizon)
-        if coverage.used is None and not len(cells.payload_rows) and not entered:
+        payload_rows = np.concatenate((cells.payload_rows, coverage.payload_rows))
+        if coverage.used is None and not len(payload_rows) and not entered:
             continue
         opened = open_frame(frame)
-        payload_rows = cells.payload_rows
         if coverage.used is not None:
-            used = opened.envelope[coverage.used.readings.payload_row].tolist()
-            chosen.update((frame.sequence, envelope) for envelope in used)
             payload_rows = np.concatenate((payload_rows, coverage.used.readings.payload_row))
-        envelopes = set(opened.envelope[payload_rows].tolist()) | entered
+        bearing = opened.envelope[payload_rows].tolist()
+        chosen.update((frame.sequence, envelope) for envelope in bearing)
+        envelopes = set(bearing) | entered
         yield Selected(frame, previous_chain, sorted(envelopes), coverage.used, opened.envelope)
 
 

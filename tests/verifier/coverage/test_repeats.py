@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from phusong.kernels.survey_counting import Groups, Stays
 from phusong.verifier.coverage.repeats import Repeats, repeats_of
-from phusong.verifier.coverage.survey import Groups, Stays, Survey, _places_of
+from phusong.verifier.coverage.survey import Survey, places_of
 
 PLACES = 100
 SQUARE_CELLS = 4
@@ -26,10 +27,12 @@ def repeats(stays: list[tuple[int, int, float]], weight: int = 1) -> Repeats:
     nothing = np.zeros(1, np.int64)
     survey = Survey(
         keys=None,
-        bin_group=nothing,
+        counts=None,
+        chosen=nothing,
+        start=nothing,
         groups=Groups(*(nothing for _ in Groups._fields)),
         stays=sorted_stays,
-        places=_places_of(sorted_stays),
+        places=places_of(sorted_stays),
     )
     return repeats_of(survey, np.array([len(np.unique(place))]), SQUARE_CELLS)
 

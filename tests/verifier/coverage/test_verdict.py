@@ -131,6 +131,7 @@ def test_the_fields_are_those_of_the_report() -> None:
         "devices": 2,
         "windows": 4,
         "days": 2,
+        "quarantined": 0,
     }
     assert (row.share, row.upper_bound, row.median_level_dbm) == (1.0, 1.0, -90)
     assert 0.95 <= row.lower_bound < 1.0
@@ -138,7 +139,7 @@ def test_the_fields_are_those_of_the_report() -> None:
     assert row.design_effect * row.counts.effective == pytest.approx(126, abs=0.2)
     assert (row.first_observed, row.last_observed) == (
         "2021-10-01T02:00:00Z",
-        "2021-10-02T07:02:05Z",
+        "2021-10-02T07:31:15Z",
     )
     assert "126 of 316 place cells" in row.reason
     assert "not verified" in row.reason
