@@ -130,7 +130,8 @@ class Device:
         level_dbm = -97 + self._chance.randint(-9, 9) if is_possible else LEVEL_IMPOSSIBLE_DBM
         batch.signal_readings.append(
             SignalReading(
-                device_key=self._chance.randint(1, 9),
+                # Nobody is in two sites at once: the plausibility screen would set one of them aside.
+                device_key=10 * SITES.index(site) + self._chance.randint(1, 9),
                 observed_time_ms=self._chance.randrange(START_MS - 2 * HOUR_MS, START_MS),
                 latitude_deg=site.latitude_deg + self._chance.uniform(-1e-3, 1e-3),
                 longitude_deg=site.longitude_deg + self._chance.uniform(-1e-3, 1e-3),
