@@ -224,7 +224,8 @@ class Meter:
 
     def mark_decided(self, subscriber_key: int, ict_day: int, marks: int) -> None:
         """Let a SIM's day have the decisions of some marks instead of its own."""
-        self._make_room()
+        # For one row, not for a batch: the first decision would wait until all tables are copied, 1.3 s of 200,000 SIMs.
+        self._grow("sim_days", int(self.tables.used[C_SIM_DAY]) + 1)
         sim = self._sims_of(np.array([subscriber_key]), np.array([NONE]))[0]
         day = self.tables.sim_days[sim_day_of(self.tables, sim, ict_day)]
         day[D_MARKS] = day[D_MARKS] & STATE_MASK | marks & ~STATE_MASK
