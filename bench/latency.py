@@ -74,9 +74,11 @@ def page(sent: dict[str, Any], heard: dict[str, Any], used_s: list[float]) -> st
             if sim in heard["heard_s"]
         ]
     )
+    if not len(took_ms):
+        raise SystemExit(f"no decision was heard of {len(counted)}: the service is too far behind")
     missing = len(counted) - len(took_ms)
     p50, p90, p99, p999 = np.percentile(took_ms, [50, 90, 99, 99.9])
-    decided = np.array(heard["decided_ms"])
+    decided = np.array([heard["decided_ms"][sim] for sim in counted if sim in heard["heard_s"]])
     lines = [
         "# Latency of decisions",
         "",

@@ -135,7 +135,7 @@ def listen(pipe: Connection, port: int) -> None:
 
 async def _listen(pipe: Connection, port: int) -> dict[str, object]:
     heard_s: dict[int, float] = {}
-    decided_ms: list[int] = []
+    decided_ms: dict[int, int] = {}
     decision = Decision()
     async with aiomqtt.Client(
         "127.0.0.1",
@@ -155,7 +155,8 @@ async def _listen(pipe: Connection, port: int) -> dict[str, object]:
                 decision.ParseFromString(message.payload)
                 if decision.action == ACTION_CUT:
                     heard_s.setdefault(decision.subscriber_key, now_s)
-                    decided_ms.append(decision.decided_time_ms - decision.arrived_time_ms)
+                    took_ms = decision.decided_time_ms - decision.arrived_time_ms
+                    decided_ms[decision.subscriber_key] = took_ms
 
         hearing = asyncio.create_task(hear())
         await stop
