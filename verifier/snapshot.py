@@ -112,6 +112,29 @@ def read_snapshot(
     return written.state(horizon, settings)
 
 
+def registries_in_snapshot(
+    data: Path, reader: JournalReader
+) -> tuple[RegistryHistory, Position] | None:
+    """Return the lists entered up to the snapshot's position, so that not all of a journal is read for them.
+
+    None where there is none of this journal: whatever is wrong with it, the frames say the same.
+    """
+    try:
+        content = without_digest((data / "snapshot" / NAME).read_bytes())
+    except OSError:
+        return None
+    if content is None:
+        return None
+    written = WrittenState.of(content)
+    position = written.position
+    is_ours = written.meta.get("version") == VERSION and written.meta["code"] == code_digest()
+    if not is_ours or position.sequence + 1 < first_sequence_in(reader.folder):
+        return None
+    if reader.chain_at(position.sequence) != position.chain:
+        return None
+    return written.history(), position
+
+
 def snapshot_age_s(data: Path, machine_time_ms: int) -> float | None:
     """Return how long ago the snapshot was written, None without one. machine_time_ms: of the clock that stamps files."""
     try:

@@ -35,11 +35,11 @@ class OperatorRegister:
 
     def __init__(self, behaviours: dict[str, AfterQuota] | None = None) -> None:
         """Keep what was read; without anything every operator cuts."""
-        self._behaviours = behaviours or {}
+        self.behaviours = behaviours or {}
 
     def after_quota(self, operator: str) -> AfterQuota:
         """Return what an operator does."""
-        return self._behaviours.get(operator, CUT)
+        return self.behaviours.get(operator, CUT)
 
 
 def read_operators(content: bytes) -> OperatorRegister | list[LineError]:
