@@ -76,11 +76,11 @@ class Wanted(NamedTuple):
 
 
 class _WatchedCoverage(CoverageState):
-    """Coverage that remembers which rows of the present frame it set aside."""
+    """Coverage that remembers the rows of the present frame, whose reasons are complete once the frame is applied."""
 
     def __init__(self, sites: SiteRegister, policy: Policy) -> None:
         super().__init__(sites, policy)
-        self.aside_rows: tuple[SignalReadings, Int64Column, Int64Column] | None = None
+        self.judged: tuple[SignalReadings, Int64Column, Int64Column] | None = None
 
     def add(
         self,
@@ -96,10 +96,7 @@ class _WatchedCoverage(CoverageState):
         super().add(
             readings, time_ms, route_operator, operators, reason, ruled=ruled, source=source
         )
-        row = np.flatnonzero(np.isin(reason, list(RELEASABLE)))
-        if len(row):
-            columns: Any = (column[row] for column in readings)
-            self.aside_rows = (SignalReadings(*columns), time_ms[row], reason[row])
+        self.judged = readings, time_ms, reason
 
 
 class SetAsideReader:
@@ -120,7 +117,7 @@ class SetAsideReader:
     ) -> Iterator[SetAside]:
         """Yield them in journal order. `refused` tells then why others of the `named` do not count."""
         for frame in frames:
-            self._coverage.aside_rows = None
+            self._coverage.judged = None
             refusals = self._state.apply(frame)
             for envelope, kind, row, reason in zip(
                 *(column.tolist() for column in refusals), strict=True
@@ -128,8 +125,8 @@ class SetAsideReader:
                 name = ReadingName(frame.sequence, envelope, row)
                 if kind == RowKind.ROW_KIND_SIGNAL and name in named:
                     self.refused[name] = Reject(reason)
-            if self._coverage.aside_rows is not None:
-                yield from self._of_frame(frame, *self._coverage.aside_rows)
+            if self._coverage.judged is not None:
+                yield from self._of_frame(frame, *self._coverage.judged)
 
     def _of_frame(
         self,
@@ -138,14 +135,19 @@ class SetAsideReader:
         time_ms: Int64Column,
         reason: Int64Column,
     ) -> Iterator[SetAside]:
+        row = np.flatnonzero(np.isin(reason, list(RELEASABLE)))
+        if not len(row):
+            return
+        columns: Any = (column[row] for column in readings)
+        readings, time_ms, reason = SignalReadings(*columns), time_ms[row], reason[row]
         opened = open_frame(frame)
         footprints = self._coverage.footprints
         located = locate_readings(
             readings.latitude_deg, readings.longitude_deg, footprints.parts, footprints.index
         )
         sites: dict[int, set[str]] = {}
-        for row, part in zip(located.reading.tolist(), located.part.tolist(), strict=True):
-            sites.setdefault(row, set()).add(self._codes[int(footprints.site_row[part])])
+        for place, part in zip(located.reading.tolist(), located.part.tolist(), strict=True):
+            sites.setdefault(place, set()).add(self._codes[int(footprints.site_row[part])])
         for i, payload in enumerate(readings.payload_row.tolist()):
             route = opened.routes[int(opened.route[payload])]
             yield SetAside(

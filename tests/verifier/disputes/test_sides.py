@@ -1,6 +1,6 @@
 from typing import Any, NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from signal_frames import SITES, TIME_MS, reading
 
@@ -118,6 +118,12 @@ def verdicts_of(walked: list[Walked]) -> list[SiteVerdict]:
 
 
 @settings(max_examples=12, deadline=None)
+@example(
+    [Walked(1, 0, KEY_HIGH, 0, 4, -90), Walked(2, 0, 1, 0, 4, -90)],
+    [Selection(device_key=KEY_HIGH)],
+    [Selection(source="probe")],
+    2,
+)
 @given(walks, st.lists(selections, max_size=2), st.lists(selections, max_size=2), st.integers(1, 4))
 def test_each_side_is_judged_as_if_nothing_else_had_been_measured(
     walked: list[Walked], filer: list[Selection], other: list[Selection], before: int
