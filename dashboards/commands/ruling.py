@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +37,7 @@ from phusong.kernels.reject import Reject
 from phusong.verifier.coverage.rulings import RELEASABLE, ReadingName
 from phusong.verifier.disputes.entries import plain
 from phusong.verifier.disputes.records import Selection
-from phusong.verifier.journal import JournalReader
+from phusong.verifier.journal import JournalReader, StoredFrame
 from phusong.verifier.placing import Horizon
 from phusong.verifier.rulings.entries import (
     RulingAct,
@@ -265,7 +266,10 @@ def _candidates(data: Path, state: State, wanted: Wanted) -> list[SetAside]:
         )
     named = wanted.readings or frozenset()
     reader = SetAsideReader(state.registries.history)
-    frames = JournalReader(data / "journal").frames(state.position.sequence)
+
+    def frames() -> Iterator[StoredFrame]:
+        return JournalReader(data / "journal").frames(state.position.sequence)
+
     found = [one for one in reader.read(frames, named) if wanted.takes(one)]
     absent = sorted(named - {one.reading for one in found})
     for reading in absent[:SHOWN_COUNT]:

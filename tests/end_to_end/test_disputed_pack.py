@@ -51,7 +51,7 @@ def walk(latitude_deg: float, longitude_deg: float, accuracy_m: float) -> bytes:
         )
         for day in range(3)
         for hour in (0, 6)
-        for device in (11, 12)
+        for device in (10 * int(latitude_deg) + 1, 10 * int(latitude_deg) + 2)
         for north in range(6)
         for east in range(6)
     ]
@@ -82,10 +82,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     (data / "limits.toml").write_text(limits.replace("= 90", "= 36500"), encoding="utf-8")
     phusong("registry", "add", "disputes", data / "limits.toml", "--data", data)
     phusong("ruling", "release", "--site", "HG-1", *WHO, "--data", data)
-    filing = ("--site", "HG-1", "--operator", "viettel", "--as-of", AS_OF, "--device", 11)
+    filing = ("--site", "HG-1", "--operator", "viettel", "--as-of", AS_OF, "--device", 221)
     ran = phusong("dispute", "file", *filing, *VILLAGE, "--data", data)
     phusong("dispute", "concede", ran.out.split(":")[0], *OPERATOR, "--data", data)
-    phusong("dispute", "file", *filing[:-1], 12, *OPERATOR, "--data", data)
+    phusong("dispute", "file", *filing[:-1], 222, *OPERATOR, "--data", data)
     pack = data.parent / "pack"
     phusong("audit", "export", pack, "--site", "HG-1", "--as-of", AS_OF, "--data", data)
     return data, pack

@@ -75,7 +75,7 @@ def data(tmp_path: Path) -> Path:
     long_limits(data)
     survey(data, "good", survey_rows(-90, 22.8, 104.98))
     lines = survey_rows(-130, 22.8, 104.98).splitlines()
-    village = [line.replace("11,", "99,", 1) for line in lines[1:] if line.startswith("11,")][:20]
+    village = [line.replace("221,", "99,", 1) for line in lines[1:] if line.startswith("221,")][:20]
     survey(data, "village", "\n".join([lines[0], *village]) + "\n")
     return data
 
@@ -108,7 +108,7 @@ def _shows_everywhere(data: Path, dispute: str, before: dict[str, Any]) -> None:
 
 
 def _both_sides_are_judged_alike(data: Path, dispute: str) -> None:
-    rebuttal = (*OPERATOR, "--text", "Measured on three days.", "--device", 11, "--device", 12)
+    rebuttal = (*OPERATOR, "--text", "Measured on three days.", "--device", 221, "--device", 222)
     phusong("dispute", "rebut", dispute, *rebuttal, "--data", data)
 
     page = phusong("dispute", "show", dispute, *AS_OF, "--format", "json", "--data", data).document
@@ -239,7 +239,7 @@ def test_of_two_at_once_through_a_running_service_the_journal_decides(data: Path
             *[
                 [
                     *("dispute", "rebut", dispute, "--name", name, "--role", "operator"),
-                    *("--text", "It is covered.", "--device", 11, "--data", data),
+                    *("--text", "It is covered.", "--device", 221, "--data", data),
                 ]
                 for name in ("Viettel Hà Giang", "Viettel")
             ]

@@ -81,7 +81,7 @@ def test_what_is_released_counts_from_then_on_and_never_before(data: Path) -> No
 
 def test_a_release_is_taken_back_and_what_is_confirmed_is_marked(data: Path) -> None:
     phusong("ruling", "release", "--site", "HG-1", *AUDITOR, "--data", data)
-    phusong("ruling", "confirm", "--site", "HG-1", "--device", 12, *AUDITOR, "--data", data)
+    phusong("ruling", "confirm", "--site", "HG-1", "--device", 222, *AUDITOR, "--data", data)
 
     verdict_now, count = verdict(data)
 
@@ -112,7 +112,7 @@ def test_readings_are_named_one_by_one(data: Path) -> None:
 def test_a_dry_run_enters_nothing(data: Path) -> None:
     ran = phusong("ruling", "release", "--site", "HG-1", "--dry-run", *AUDITOR, "--data", data)
 
-    assert "POSITION_INACCURATE\tHG-1\t11" in ran.out
+    assert "POSITION_INACCURATE\tHG-1\t221" in ran.out
     assert phusong("ruling", "list", "--format", "json", "--data", data).document["rulings"] == []
 
 
@@ -156,3 +156,33 @@ def test_a_snapshot_made_before_a_ruling_does_not_outlive_it(data: Path) -> None
 
     write_snapshot(data, state_of(data, Horizon()))
     assert verdict(data)[0] == "COVERED"
+
+
+def test_what_the_plausibility_screen_set_aside_can_be_released(tmp_path: Path) -> None:
+    """A phone that was in two provinces within a minute: one of its readings cannot be, says the screen."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "sites.csv").write_text(SITES, encoding="utf-8")
+    phusong("registry", "add", "sites", data / "sites.csv", "--data", data)
+    rows = survey_rows(-90, 22.8, 104.98)
+    survey(data, "walk", rows)
+    survey(data, "other", rows.splitlines()[0] + "\n" + _elsewhere(rows) + "\n")
+    implied = [e for e in quarantined(data) if e["reason"] == "SPEED_IMPLIED"]
+    assert implied
+
+    phusong("ruling", "release", "--reason", "SPEED_IMPLIED", *AUDITOR, "--data", data)
+
+    ruled = [e["ruling"] for e in quarantined(data) if e["reason"] == "SPEED_IMPLIED"]
+    assert all(words.startswith("released by R") for words in ruled)
+    assert len(ruled) == len(implied)
+    rows = phusong(
+        *("coverage", "--site", "HG-2", *AS_OF, "--format", "json", "--data", data), status=None
+    ).document["sites"]
+    assert sum(row["counts"]["raw"] for row in rows) == 1
+
+
+def _elsewhere(rows: str) -> str:
+    """Return the first reading, a minute later and 60 km away."""
+    fields = rows.splitlines()[1].split(",")
+    fields[1:4] = ["2021-12-01T08:01:30+07:00", "23.3600000", "105.3100000"]
+    return ",".join(fields)

@@ -4,7 +4,7 @@ The journal is replayed as if nobody had ruled yet, so that what was released an
 they were set aside for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,7 +104,9 @@ class SetAsideReader:
 
     def __init__(self, history: RegistryHistory) -> None:
         """history: of the whole journal; the rulings in it are left out."""
-        self._state = new_state(history, Horizon(), QuotaSettings(), minds_rulings=False)
+        self._whole, self._state = (
+            new_state(history, Horizon(), QuotaSettings(), minds_rulings=False) for _ in range(2)
+        )
         registries = self._state.registries
         self._coverage = _WatchedCoverage(registries.sites, registries.policy)
         self._state.coverage = self._coverage
@@ -113,10 +115,19 @@ class SetAsideReader:
         self.refused: dict[ReadingName, Reject] = {}
 
     def read(
-        self, frames: Iterator[StoredFrame], named: frozenset[ReadingName] = frozenset()
+        self,
+        frames: Callable[[], Iterator[StoredFrame]],
+        named: frozenset[ReadingName] = frozenset(),
     ) -> Iterator[SetAside]:
-        """Yield them in journal order. `refused` tells then why others of the `named` do not count."""
-        for frame in frames:
+        """Yield them in journal order. `refused` tells then why others of the `named` do not count.
+
+        frames: of the same journal each time. They are read twice: the plausibility screen judges readings by what came after them.
+        """
+        for frame in frames():
+            self._whole.apply(frame)
+        self._whole.coverage.screen(self._whole.cells)
+        self._state.screened_by = self._whole
+        for frame in frames():
             self._coverage.judged = None
             refusals = self._state.apply(frame)
             for envelope, kind, row, reason in zip(
