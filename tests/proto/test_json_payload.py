@@ -5,13 +5,15 @@ import math
 
 import pytest
 from google.protobuf import json_format
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from phusong.kernels.reject import Reject
 from phusong.v1.json_payload import batch_from_json
 from phusong.v1.telemetry_pb2 import Batch
 from reference.wire_bytes import payloads
+
+LARGEST_FLOAT = "3.4028235e+38"
 
 
 def batch(payload: bytes | str) -> Batch:
@@ -24,6 +26,8 @@ def batch(payload: bytes | str) -> Batch:
 @given(payloads)
 def test_what_the_official_library_writes_is_read(payload: bytes) -> None:
     written = json_format.MessageToJson(Batch.FromString(payload))
+    # The largest float has a shorter form that is larger, which the library writes and does not read.
+    assume(LARGEST_FLOAT not in written)
 
     # As JSON again: it has one NaN where floats have many, and no place for unknown fields.
     assert json_format.MessageToJson(batch(written)) == written
