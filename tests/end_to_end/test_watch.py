@@ -22,7 +22,8 @@ from promql import recorded_labels, rules_of, selectors
 from phusong.dashboards.boards.files import dashboards
 from running import PHUSONG, serving
 
-pytestmark = pytest.mark.slow
+# A first start compiles every kernel.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 WATCH = (sys.executable, "-m", "phusong.dashboards.commands.watch")
