@@ -205,7 +205,7 @@ class EnforcementState:
         at = at[np.argsort(self.table.rows[at, E_DAY], kind="stable")]
         place = self._watched_sims.rows_of(self.table.rows[at, E_SIM].copy())
         grown = self._watched_sims.count - len(self._watched_rows)
-        if grown:
+        if grown > 0:
             room = np.full(max(grown, len(self._watched_rows)), NONE, np.int64)
             self._watched_rows = np.append(self._watched_rows, room)
         self._watched_rows[place] = at

@@ -308,6 +308,19 @@ def test_what_is_exported_goes_on_as_before() -> None:
         assert np.array_equal(array, twin.state.export()[name]), name
 
 
+def test_what_is_watched_takes_room_for_the_sims_that_were_cut_and_no_more() -> None:
+    life = Life()
+    for sim in range(1, 101):
+        key = life.decide(NOON_MS, sim=sim)
+        life.acknowledge(NOON_MS + 1, key)
+
+    assert len(life.state._watched_rows) <= 256
+    life.read(minutes(1), QUOTA, sim=100)
+    life.read(minutes(2), QUOTA, sim=100)
+    life.read(minutes(3), QUOTA, sim=100)
+    assert life.stages()[-1] == Stage.VERIFIED
+
+
 def test_figures_are_of_the_present_day_and_sums_of_all() -> None:
     life = Life()
     life.cut()
