@@ -191,7 +191,8 @@ def test_reports_are_json_without_surprises(data: Path) -> None:
 
     document = phusong("coverage", "--data", data, "--format", "json").document
 
-    assert set(document) == {"as_of", "known_at", "policy", "software", "journal", "sites"}
+    about = {"as_of", "known_at", "policy", "software", "journal"}
+    assert set(document) == about | {"sites", "any_operator", "other_claims", "quarantined"}
     assert json.dumps(document, allow_nan=False)
 
 
