@@ -151,7 +151,7 @@ class Service:
             journal=JournalFacts(
                 doors.sequence,
                 doors.segment,
-                sum(path.stat().st_size for path in segments),
+                sum(map(_size_bytes, segments)),
                 doors.space,
                 doors.signing.signed_age_s,
                 doors.signing.failure_count,
@@ -265,3 +265,11 @@ class Service:
             *(STUCK_AFTER_S, self.not_ready() or "no reason is known"),
             extra={"event": "decisions_stuck", "reason": self.not_ready()},
         )
+
+
+def _size_bytes(path: Path) -> int:
+    """Return how large a file is, 0 where it has just gone: SQLite's beside a segment, or one that was sealed."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
