@@ -69,6 +69,9 @@ class Outstanding:
         if day > self._newest_day:
             self._newest_day = day
             self._forget_before(day - 1)
+            # Nobody takes what is due of a copy that only follows the journal: it may not grow for ever.
+            self._due = [entry for entry in self._due if entry[1] in self._open]
+            heapq.heapify(self._due)
         steered = None
         if decision.action in STEERING:
             steered = (day, decision.subscriber_key)
@@ -114,7 +117,7 @@ class Outstanding:
         while self._due and self._due[0][0] <= now_ms:
             due_ms, position = heapq.heappop(self._due)
             found = self._open.get(position)
-            is_current = found is not None and due_ms == found.sent_time_ms + _delay_ms(found)
+            is_current = found is not None and due_ms == _due_ms(found)
             if is_current and position not in self.waiting:
                 self.waiting[position] = None
                 due.append(position)
@@ -153,8 +156,11 @@ class Outstanding:
             self._steering = {of: p for of, p in self._steering.items() if of[0] >= day}
 
 
-def _delay_ms(found: _Open) -> int:
-    return RESEND_AFTER_MS[found.sent_count - 1]
+def _due_ms(found: _Open) -> int | None:
+    """Return when a decision that was sent is due again, None after the last time."""
+    if found.sent_count > len(RESEND_AFTER_MS):
+        return None
+    return found.sent_time_ms + RESEND_AFTER_MS[found.sent_count - 1]
 
 
 def messages_of(operator: str, sendings: Iterable[Sending]) -> Iterator[DecisionsSent]:

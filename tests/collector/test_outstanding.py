@@ -9,6 +9,7 @@ from phusong.collector.outstanding import (
     RESEND_AFTER_MS,
     SENDING_COUNT_MAX,
     Outstanding,
+    Sending,
     messages_of,
     sendings_of,
 )
@@ -49,6 +50,29 @@ def test_a_decision_waits_until_it_has_left_and_is_then_due_again_with_growing_p
 
     assert found.note_taken(1, now_ms).attempt == SENDING_COUNT_MAX
     assert found.take_due(now_ms + 10 * HOUR_MS) == []
+
+
+def test_a_journal_in_which_a_decision_left_for_the_last_time_makes_nothing_due():
+    found = outstanding(decided(1))
+
+    for attempt in range(1, SENDING_COUNT_MAX + 1):
+        found.note_sent(Sending(attempt, TIME_MS + attempt * HOUR_MS, 1))
+
+    assert found.take_due(TIME_MS + (SENDING_COUNT_MAX + 2) * HOUR_MS) == []
+    assert 1 in found
+
+
+def test_who_only_follows_the_journal_does_not_remember_every_sending_for_ever():
+    found, position = Outstanding(), 0
+
+    for day in range(1, 29):
+        for sim in range(10):
+            position += 1
+            found.add(decided(position, sim=sim, day=f"2021-10-{day:02}"))
+            found.note_sent(Sending(1, TIME_MS + day * 24 * HOUR_MS, position))
+
+    # Yesterday and today.
+    assert len(found._due) == 20
 
 
 def test_what_left_for_one_reader_has_left():
