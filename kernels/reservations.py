@@ -123,6 +123,9 @@ class ReservationBook:
 
     def cut(self, subscriber_key: int, ict_day: int, *, is_cut: bool) -> None:
         """Hand out nothing more of a day that the meter found used up, or again after a restore."""
+        # Where nobody reserves there is no step that would forget. A day later than a step does, because a cut may be of
+        # the day to come where a device's clock is ahead.
+        self._begin(ict_day - 1)
         pool = self.pools.get((subscriber_key, ict_day), Pool())
         self.pools[subscriber_key, ict_day] = pool._replace(is_cut=is_cut)
 

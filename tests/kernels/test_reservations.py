@@ -152,6 +152,26 @@ def test_what_is_long_over_is_forgotten(days: int) -> None:
     assert set(book.slices) == {8}
 
 
+def test_cuts_are_forgotten_where_nobody_reserves() -> None:
+    book = ReservationBook()
+
+    for day in range(FIRST_OF_OCTOBER, FIRST_OF_OCTOBER + 30):
+        book.cut(SIM, day, is_cut=True)
+
+    last = FIRST_OF_OCTOBER + 29
+    assert set(book.pools) == {(SIM, day) for day in (last - 2, last - 1, last)}
+
+
+def test_a_cut_of_the_day_to_come_forgets_no_slice_of_yesterday() -> None:
+    book = ReservationBook()
+    book.take(step(1, 0, 40 * MB), BALANCE)
+
+    book.cut(8, FIRST_OF_OCTOBER + 2, is_cut=True)  # its device's clock is ahead
+    book.take(step(2, 30 * MB, 0, at=MIDNIGHT_MS + 2 * DAY_MS - 1), BALANCE)
+
+    assert book.pools[SIM, FIRST_OF_OCTOBER].used_bytes == 30 * MB
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[Step]:
     time_ms, found = MIDNIGHT_MS + draw(st.integers(0, DAY_MS - 1)), []
