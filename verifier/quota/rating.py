@@ -244,15 +244,20 @@ class RatingMeter(Meter):
     def _are_free(self, label: Int64Column, day: Int64Column) -> BoolColumn:
         is_free = np.empty(len(label), np.bool_)
         for one in np.unique(day).tolist():
-            at = day == one
-            is_free[at] = self._is_free(self.rating_list, one)[label[at]]
+            at = np.flatnonzero(day == one)
+            # Of the labels there are only those at hand: a source that makes up groups must not slow down every frame.
+            seen, place = np.unique(label[at], return_inverse=True)
+            is_free[at] = self._is_free(self.rating_list, one, self._labels.keys[seen])[place]
         return is_free
 
-    def _is_free(self, rating_list: RatingList, day: int) -> BoolColumn:
-        """Return for every label whether its bytes of a day are free."""
+    def _is_free(
+        self, rating_list: RatingList, day: int, labels: Int64Column | None = None
+    ) -> BoolColumn:
+        """Return for labels, by default all there are, whether their bytes of a day are free."""
+        labels = self._labels.keys if labels is None else labels
         found = [
             rating_list.is_free(self._text_of(operator), group, day, as_sent=bool(free))
-            for operator, group, free in self._labels.keys.tolist()
+            for operator, group, free in labels.tolist()
         ]
         return np.array(found, np.bool_)
 

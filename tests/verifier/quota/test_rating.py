@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from frames import usage_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from phusong.verifier.quota.ledger_pieces import CLOSE_GRACE_MS, Cause
 from phusong.verifier.quota.rating import RatingMeter
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import RegistryHistory
+from phusong.verifier.registry.rating_list import RatingList
 from phusong.verifier.state import State, new_state
 from reference import rating as reference
 from reference.metering import accounts, add, crossings, used
@@ -247,3 +249,19 @@ def test_what_is_refused_leaves_no_line_behind() -> None:
 
     assert len(meter.export()["lines"]) == 0
     assert accounts(meter)[0, TODAY][:3] == [1, 0, 1]
+
+
+def test_a_row_asks_for_its_own_group_and_not_for_all_there_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meter = meter_of([Usage(NOON_MS, up=1, session=k, group=k) for k in range(1, 200)])
+    asked = []
+
+    def is_free(_: RatingList, *wanted: object, as_sent: bool) -> bool:
+        asked.append(wanted)
+        return as_sent
+
+    monkeypatch.setattr(RatingList, "is_free", is_free)
+    add(meter, [Usage(NOON_MS + MINUTE_MS, up=2, session=7, group=7)])
+
+    assert asked == [("viettel", 7, TODAY)]
