@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from phusong.dashboards.commands.exits import NON_COMPLIANT
+from phusong.dashboards.commands.exits import NON_COMPLIANT, USAGE, fail
 from phusong.dashboards.commands.options import (
     DATA_DEFAULT,
     AsOfOption,
@@ -48,14 +48,23 @@ def compliance(
     from phusong.dashboards.commands.replaying import state_of
     from phusong.verifier.placing import Horizon
     from phusong.verifier.quota.compliance import compliance as compliance_of
-    from phusong.verifier.quota.day_facts import day_facts
+    from phusong.verifier.quota.day_facts import day_facts, knows_cuts
     from phusong.verifier.quota.day_text import day_text
+    from phusong.verifier.quota.enforcement import DAYS_KEPT
     from phusong.verifier.quota.settings import QUOTA_BYTES_DECIMAL
 
     judged_ms = now_ms() if as_of is None else time_ms(as_of, "--as-of")
     known_ms = None if known_at is None else time_ms(known_at, "--known-at")
     wanted = today_of(judged_ms) - 1 if day is None else day_number(day)
     state = state_of(data, Horizon(judged_ms, known_ms))
+    if not knows_cuts(state, wanted):
+        # The last day on which no decision of the next can have been taken for a device whose clock is ahead.
+        latest = day_text(wanted + DAYS_KEPT - 2)
+        fail(
+            f"the decisions of {day_text(wanted)} are no longer at hand, and without them nobody would have been cut;"
+            f" the journal has them: ask with --as-of {latest}",
+            USAGE,
+        )
     facts = day_facts(state, wanted, judged_ms)
     document: dict[str, Any] = {
         "day": day_text(wanted),

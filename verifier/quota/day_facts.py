@@ -41,6 +41,12 @@ def day_facts(state: State, ict_day: int, as_of_ms: int) -> DayFacts:
     )
 
 
+def knows_cuts(state: State, ict_day: int) -> bool:
+    """Tell whether the decisions of a day are at hand: a day without any is otherwise one on which nobody was cut."""
+    first_day = state.enforcement.first_day
+    return first_day is None or ict_day >= first_day
+
+
 def _sim_facts(state: State, ict_day: int, operators: Names, provinces: Names) -> SimFacts:
     register = state.quota.sims
     found = state.quota.meter.sims_of_day(ict_day)

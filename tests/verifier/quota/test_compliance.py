@@ -1,5 +1,6 @@
 """Compliance both ways: against a slow clerk on made-up days, and on real states with every fault there is."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ from frames import usage_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from phusong.dashboards.commands import quota_compliance, replaying
+from phusong.dashboards.commands.exits import USAGE
 from phusong.kernels.frame import PayloadKind, Route, Transport, encode_envelope_head, encode_route
 from phusong.v1.journal_pb2 import RegistryEntry
 from phusong.verifier.journal import StoredFrame
@@ -22,8 +25,9 @@ from phusong.verifier.quota.compliance import (
     compliance,
     spread_of,
 )
-from phusong.verifier.quota.day_facts import day_facts
+from phusong.verifier.quota.day_facts import day_facts, knows_cuts
 from phusong.verifier.quota.decisions import decision_message
+from phusong.verifier.quota.enforcement import DAYS_KEPT
 from phusong.verifier.quota.settings import QuotaSettings
 from phusong.verifier.registry.entries import RegistryHistory
 from phusong.verifier.state import State, new_state
@@ -267,3 +271,24 @@ def test_a_cut_nobody_acknowledged_is_not_called_unverified() -> None:
 
     assert (row.cuts, row.unverified_cuts, row.early_cuts) == (1, 0, 0)
     assert row.latency_ms["arrived_to_decided"].count == 1
+
+
+def test_a_day_whose_decisions_were_forgotten_is_not_one_on_which_nobody_was_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day = Day()
+    for number in range(DAYS_KEPT + 1):
+        time_ms = NOON_MS + number * DAY_MS
+        session = number + 1
+        day.read(Usage(time_ms, down=QUOTA + MINUTE_MS, session=session), time_ms=time_ms)
+        day.decide(time_ms + 1000)
+    monkeypatch.setattr(replaying, "state_of", lambda *_: day.state)
+
+    assert not knows_cuts(day.state, TODAY)
+    assert knows_cuts(day.state, TODAY + 1)
+    assert day.row(TODAY + 1).cuts == 1
+    with pytest.raises(SystemExit) as ended:
+        quota_compliance.compliance(Path(), "2021-10-01")
+
+    assert ended.value.code == USAGE
+    assert "--as-of 2021-10-07" in capsys.readouterr().err
