@@ -17,7 +17,8 @@ from phusong.kernels.reject import Reject
 SLICE_VALID_MS = 3_600_000
 # Where the pool gives less than was asked: another session of the SIM may be waiting for what this one does not use.
 SLICE_VALID_SHORT_MS = 300_000
-# Of a SIM at a time: a phone has a handful, and every step looks at all of them.
+# Of a SIM at a time: a phone has a handful, and every step looks at all of them. Those that hold nothing are remembered as long
+# as there is room, so that their last step may come again.
 SESSION_COUNT_MAX = 64
 # Days that use may still be reported for after they are over.
 DAYS_KEPT = 2
@@ -98,7 +99,9 @@ class ReservationBook:
         if last is not None and step.number < last.number:
             return Reject.RESERVATION_STALE
         if last is None and len(sessions) >= SESSION_COUNT_MAX:
-            return Reject.RESERVATION_TOO_MANY
+            self.expire(step.subscriber_key, step.time_ms)
+            if all(held.open_bytes for held in sessions.values()):
+                return Reject.RESERVATION_TOO_MANY
         self._report(step)
         answer = self._granted(step, quota_bytes)
         self._hold(step, answer)
@@ -190,7 +193,13 @@ class ReservationBook:
         held = Slice(
             step.number, answer.ict_day, answer.granted_bytes, answer.expires_time_ms, answer
         )
-        self.slices.setdefault(step.subscriber_key, {})[step.session] = held
+        sessions = self.slices.setdefault(step.subscriber_key, {})
+        sessions.pop(step.session, None)  # in the order of their last steps
+        if len(sessions) >= SESSION_COUNT_MAX:
+            over = next((name for name, one in sessions.items() if not one.open_bytes), None)
+            if over is not None:
+                del sessions[over]
+        sessions[step.session] = held
 
     def _change(
         self,

@@ -132,13 +132,41 @@ def test_of_a_day_that_the_meter_found_used_up_nothing_is_handed_out_until_it_is
     assert book.take(step(2, 0, 40 * MB), BALANCE).granted_bytes == 40 * MB
 
 
-def test_a_sim_has_a_bounded_number_of_sessions() -> None:
+def test_a_sim_has_a_bounded_number_of_sessions_that_hold_something() -> None:
     book = ReservationBook()
     for number in range(SESSION_COUNT_MAX):
-        book.take(step(1, session=str(number)), BALANCE)
+        book.take(step(1, wanted=1, session=str(number)), BALANCE)
 
     assert book.take(step(1, session="more"), BALANCE) is Reject.RESERVATION_TOO_MANY
     assert not isinstance(book.take(step(2, session="0"), BALANCE), Reject)
+
+
+def test_a_sim_may_begin_one_session_after_the_other_all_day() -> None:
+    book, copy = ReservationBook(), ReservationBook()
+    for number in range(3 * SESSION_COUNT_MAX):
+        session, at = str(number), MIDNIGHT_MS + number * 60_000
+        for one in (
+            step(1, 0, 5, session=session, at=at),
+            step(2, 3, 0, session=session, at=at + 1000, release=True),
+        ):
+            answer = book.take(one, BALANCE)
+            assert not isinstance(answer, Reject)
+            copy.note(one, answer)
+
+    assert book.pools[SIM, FIRST_OF_OCTOBER] == Pool(used_bytes=9 * SESSION_COUNT_MAX)
+    assert len(book.slices[SIM]) == SESSION_COUNT_MAX
+    assert (copy.pools, copy.slices) == (book.pools, book.slices)
+
+
+def test_sessions_that_were_never_released_make_room_when_their_slices_expire() -> None:
+    book = ReservationBook()
+    for number in range(SESSION_COUNT_MAX):
+        book.take(step(1, wanted=1, session=str(number)), BALANCE)
+
+    later = step(1, 0, 5, session="more", at=MIDNIGHT_MS + SLICE_VALID_MS)
+
+    assert not isinstance(book.take(later, BALANCE), Reject)
+    assert book.pools[SIM, FIRST_OF_OCTOBER] == Pool(reserved_bytes=5)
 
 
 @pytest.mark.parametrize("days", [2, 5])
