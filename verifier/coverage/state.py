@@ -83,12 +83,13 @@ class CoverageState:
         operator = self._networks.operators_of(readings, route_operator, operators)
         self._refuse(readings, operator, reason, ruled)
         self.service.add(readings, time_ms, operator, reason)
-        if source is not None:
-            taken = reason == TAKEN
-            if self.sources.add(readings.device_key[taken], source[taken]):
-                self._judged = JudgedSites()  # whose phone a device is concerns all it has measured
         rows, aside, elsewhere_count = self._bin_rows(readings, time_ms, operator, reason, ruled)
         self.elsewhere_count += elsewhere_count
+        # By readings that are judged alone: of others evidence packs hold nothing, and there are devices without number.
+        if source is not None and self.sources.add(
+            readings.device_key[rows.reading], source[rows.reading]
+        ):
+            self._judged = JudgedSites()  # whose phone a device is concerns all it has measured
         self.aside.add(*aside)
         self._judged.forget(self.footprints.site_row[aside.part])
         self.bins.add(rows.keys, rows.heard, self._floors_dbm)

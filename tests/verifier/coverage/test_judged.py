@@ -139,3 +139,25 @@ def test_time_alone_makes_evidence_begin_and_expire(counted: list[list[int]]) ->
 
     assert raw == [0, 1, 32, 32, 32, 32]
     assert counted == [[0, 1, 2, 3], [1], [1], [1]]
+
+
+def test_by_whom_a_device_sends_is_told_by_readings_that_are_judged_alone() -> None:
+    state = new_state()
+    inside, outside = visit(0, 1, 0), [row | {"latitude_deg": 45.0} for row in visit(0, 1, DAY_MS)]
+    for rows, source in (
+        (inside, 7),
+        (outside, 8),
+        ([row | {"device_key": 9} for row in outside], 8),
+    ):
+        readings, reason = columns_of(rows), np.zeros(len(rows), np.int64)
+        state.add(
+            readings,
+            readings.observed_time_ms,
+            reason.copy(),
+            Names(["viettel"]),
+            reason,
+            source=np.full(len(rows), source, np.int64),
+        )
+
+    # An evidence pack holds the readings of sites alone, and has to imply the same verdict.
+    assert state.sources.export().tolist() == [[11001, 7, 7]]
