@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from phusong.kernels.registers import LineError
@@ -23,6 +24,7 @@ STRINGS = (
     re.compile(r'"(?:[^"\\]|\\.)*"'),
     re.compile(r"'[^']*'"),
 )
+INTEGER_END = 1 << 63
 AT_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -69,9 +71,12 @@ def read_toml(content: bytes, size_max: int) -> TomlFile | list[LineError]:
         message = f"byte {error.start} is not UTF-8; save the file as UTF-8"
         return [LineError(place.line, "", message, place.character)]
     try:
-        return TomlFile(text, tomllib.loads(text))
+        file = TomlFile(text, tomllib.loads(text))
+        return [_too_large(file, path) for path in _paths_beyond("", file.document)] or file
     except tomllib.TOMLDecodeError as error:
         return [_syntax_error(text, str(error))]
+    except ValueError:  # of Python, which reads no number of thousands of digits
+        return [LineError(1, "", "a number of thousands of digits; expected one of 64 bits")]
     except RecursionError:
         return [LineError(1, "", "brackets within brackets, too deep to be meant; expected a few")]
 
@@ -91,6 +96,23 @@ def document_digest(document: dict[str, Any]) -> str:
 def place_in(text: str, offset: int) -> Place:
     """Return the line and character of an offset."""
     return Place(text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
+
+
+def _paths_beyond(path: str, value: object) -> Iterator[str]:
+    """Yield where whole numbers stand that TOML has no room for; written in hexadecimal, Python reads and cannot show them."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _paths_beyond(_joined(path, name), inner)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from _paths_beyond(f"{path}[{i}]", inner)
+    elif isinstance(value, int) and not -INTEGER_END <= value < INTEGER_END:
+        yield path
+
+
+def _too_large(file: TomlFile, path: str) -> LineError:
+    place = file.place_of_value(path)
+    return LineError(place.line, path, "a number beyond 64 bits; TOML has none", place.character)
 
 
 def _syntax_error(text: str, message: str) -> LineError:

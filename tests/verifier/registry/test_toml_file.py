@@ -102,6 +102,8 @@ def read(value: str) -> Any:
         (b"\n\n  a = 1 2", 3, 9, "not TOML: Expected newline"),
         (b"x = [1,", 1, 8, "not TOML: Invalid value"),
         ("\n é = \xff".encode("latin-1"), 2, 2, "byte 2 is not UTF-8"),
+        (b"a = 1\nb = " + b"9" * 5000, 1, 0, "a number of thousands of digits"),
+        (b"a = [1,\n  {b = 0x" + b"f" * 5000 + b"}]", 2, 8, "a number beyond 64 bits"),
         (b"a=" + b"[" * 100_000, 1, 0, "brackets within brackets"),
         (b"#" * 1_000_001, 1, 0, "1000001 bytes; expected at most 1000000"),
     ],
@@ -116,3 +118,16 @@ def test_what_is_no_toml_is_an_error_with_its_place(
     assert isinstance(error, LineError)
     assert (error.line, error.character) == (line, character)
     assert error.message.startswith(message)
+
+
+def test_a_number_may_have_64_bits_and_no_more() -> None:
+    last = b"a = 9_223_372_036_854_775_807\nb = -9_223_372_036_854_775_808\n"
+
+    assert isinstance(read_toml(last, 1000), TomlFile)
+    assert [error.column for error in errors_of(b"[c]\na = 9_223_372_036_854_775_808")] == ["c.a"]
+
+
+def errors_of(content: bytes) -> list[LineError]:
+    found = read_toml(content, 1000)
+    assert isinstance(found, list)
+    return found
