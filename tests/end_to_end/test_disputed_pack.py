@@ -222,3 +222,14 @@ def test_a_changed_entry_is_found(place: int, pack: Path, key: Path) -> None:
 
     with pytest.raises(PackDamaged, match="not in the journal that was signed"):
         verify(pack, key)
+
+
+@pytest.mark.parametrize("depth", [500, 100_000])
+def test_a_report_deeper_than_any_is_damage_and_no_crash(depth: int, pack: Path, key: Path) -> None:
+    path = pack / "coverage.json"
+    document = path.read_text("utf-8").rstrip().removesuffix("}")
+    path.write_text(f'{document}, "more": {"[" * depth}{"]" * depth}}}', "utf-8")
+    reseal(pack)
+
+    with pytest.raises(PackDamaged, match=r"coverage\.json"):
+        verify(pack, key)

@@ -47,6 +47,8 @@ FRAME_MAX_BYTES = 256 << 20
 HOLE = Route("", "", "", Transport.SERVICE, PayloadKind.ACKNOWLEDGEMENT)
 FILES = {FRAMES, VERDICTS, READINGS, README, "journal.pub"}
 COPY_BYTES = 1 << 20
+# A report has six levels. JSON is read deeper than documents can be compared.
+DEPTH_MAX = 32
 
 Progress = Callable[[int, int], None]
 
@@ -133,11 +135,22 @@ def _read_verdicts(folder: Path, manifest: Manifest) -> dict[str, Any]:
             and published["policy"] == manifest.policy
             and sorted({row["site_code"] for row in published["sites"]}) == manifest.sites
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PackDamaged(f"{VERDICTS}: not a report of `phusong coverage`") from error
+    if not _is_within(published, DEPTH_MAX):
+        raise PackDamaged(f"{VERDICTS}: deeper than {DEPTH_MAX} levels, as no report is")
     if not agrees:
         raise PackDamaged(f"{VERDICTS}: as_of, known_at, policy or sites are not those of {NAME}")
     return dict(published)
+
+
+def _is_within(value: object, depth: int) -> bool:
+    """Tell whether a document has at most so many levels."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return True
+    return depth > 0 and all(_is_within(inner, depth - 1) for inner in value)
 
 
 def _horizon(manifest: Manifest) -> Horizon:
