@@ -248,9 +248,9 @@ class Bins:
         merge_bins(row, records_of(exported), self._bins)
 
     def find(self, keys: BinKeys) -> Int64Column:
-        """Return the rows of bins that are there."""
+        """Return the rows of bins that are there. Nothing is touched by it."""
         count = self.count
-        row = self._rows_of(keys)
+        row = self._found(keys)
         assert self.count == count, "only bins that are there are looked for"
         return row
 
@@ -296,6 +296,11 @@ class Bins:
         return row, start
 
     def _rows_of(self, keys: BinKeys) -> Int64Column:
+        row = self._found(keys)
+        mark_touched(row, self._bins, *self._touched)
+        return row
+
+    def _found(self, keys: BinKeys) -> Int64Column:
         operator = self._operators.rows_of(keys.operator)
         assert self._operators.count <= OPERATOR_COUNT_MAX
         where, when, row = (np.empty(len(operator), np.int64) for _ in range(3))
@@ -306,7 +311,6 @@ class Bins:
             keys.device_key, where, when, self._slots, self._bins, first, row, self._seed
         )
         self._link(first)
-        mark_touched(row, self._bins, *self._touched)
         return row
 
     def _link(self, first: int) -> None:

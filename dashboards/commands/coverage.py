@@ -79,7 +79,7 @@ def coverage_document(
     """Return the report as scripts and auditors read it; documented in docs/reports.md."""
     policy = state.registries.policy
     floors = state.floor_shares(as_of_ms)
-    tests = state.coverage.test_results(as_of_ms, state.operators)
+    tests = state.coverage.test_results(as_of_ms, state.operators, state.cells)
     codes = {row.site_code for row in rows}
     milestones = state.milestones(as_of_ms, codes)
     quarantined = state.quarantined(as_of_ms)

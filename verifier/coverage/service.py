@@ -14,7 +14,7 @@ import numpy as np
 from phusong.kernels.bin_records import FLOOR_COUNT
 from phusong.kernels.bins import BinCounts, BinKeys
 from phusong.kernels.columns import BoolColumn, Int64Column
-from phusong.kernels.days import DAY_MS
+from phusong.kernels.days import DAY_MS, ICT_OFFSET_MS
 from phusong.kernels.radio import RAT_NAMES
 from phusong.kernels.samples import mark_spaced
 from phusong.verifier.coverage import service_wording
@@ -29,10 +29,10 @@ from phusong.verifier.coverage.sample import (
     sample_places,
 )
 from phusong.verifier.coverage.service_samples import (
+    HOUR_MS,
     SAMPLE_GAP_MS,
     US_PER_MS,
     Measure,
-    ServiceSamples,
 )
 from phusong.verifier.coverage.survey import Survey, survey_bins
 from phusong.verifier.coverage.terms import Service, ServiceFloor
@@ -60,9 +60,24 @@ class _Samples(NamedTuple):
 Results = dict[RowKey, tuple[TestResult, ...]]
 
 
-def judge_service(ground: Ground, samples: ServiceSamples, as_of_ms: int) -> Results:
+class ServiceTests(NamedTuple):
+    """What `FirstSamples` exports, without the samples that do not count."""
+
+    keys: Int64Column
+    time_ms: Int64Column
+    value: Int64Column
+
+
+def bins_of(tests: ServiceTests, policy: Policy) -> BinKeys:
+    """Return the bin in which each sample's reading lies."""
+    part, operator, rat, _, east, north, device, _ = tests.keys.T.copy()
+    window = (tests.time_ms + ICT_OFFSET_MS) // (policy.time.window_hours * HOUR_MS)
+    return BinKeys(part, operator, rat, east, north, device, window)
+
+
+def judge_service(ground: Ground, tests: ServiceTests, as_of_ms: int) -> Results:
     """Return what was tested of every site, operator and technology of which anything was, by a time."""
-    keys, time_ms, value = samples.samples.export()
+    keys, time_ms, value = tests
     from_ms = as_of_ms - ground.policy.time.validity_days * DAY_MS
     chosen = np.flatnonzero((time_ms <= as_of_ms) & (time_ms > from_ms))
     columns: list[Int64Column] = [*keys[chosen].T.copy(), time_ms[chosen], value[chosen]]

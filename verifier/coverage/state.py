@@ -35,7 +35,13 @@ from phusong.verifier.coverage.report import judge_sites, told_rows
 from phusong.verifier.coverage.rulings import RELEASABLE, Ruling
 from phusong.verifier.coverage.screening import Screening
 from phusong.verifier.coverage.senders import DeviceSources
-from phusong.verifier.coverage.service import is_served, judge_service, with_service
+from phusong.verifier.coverage.service import (
+    ServiceTests,
+    bins_of,
+    is_served,
+    judge_service,
+    with_service,
+)
 from phusong.verifier.coverage.service_samples import ServiceSamples
 from phusong.verifier.coverage.verified import first_verified_days
 from phusong.verifier.names import Names
@@ -198,7 +204,7 @@ class CoverageState:
         rows = told_rows(ground, judged, cells.site_claims(as_of_ms), quarantined)
         if self.policy.service is None or not self.policy.service.terms.decides:
             return rows
-        tests = self.test_results(as_of_ms, operators)
+        tests = self.test_results(as_of_ms, operators, cells)
         names = ((row.site_code, row.operator, row.technology) for row in rows)
         return [
             with_service(row, tests.get(name, ()), self.policy)
@@ -206,13 +212,14 @@ class CoverageState:
         ]
 
     def test_results(
-        self, as_of_ms: int, operators: Names
+        self, as_of_ms: int, operators: Names, cells: CellState | None = None
     ) -> dict[tuple[str, str, str], tuple[TestResult, ...]]:
         """Return what tests of the service found, by site code, operator and technology, where any were made."""
+        self.screen(cells or CellState())
         ground = self._ground(operators)
         return {
             (self.sites.sites[key.site].code, key.operator, RAT_NAMES[key.rat]): found
-            for key, found in judge_service(ground, self.service, as_of_ms).items()
+            for key, found in judge_service(ground, self._tests(), as_of_ms).items()
         }
 
     def verdict_since(
@@ -284,13 +291,20 @@ class CoverageState:
         """Return the rows whose tests were as asked by a time; all where tests do not decide."""
         if self.policy.service is None or not self.policy.service.terms.decides:
             return set(keys)
-        found = judge_service(ground, self.service, as_of_ms)
+        found = judge_service(ground, self._tests(), as_of_ms)
         sites = self.sites.sites
         return {
             key
             for key in keys
             if is_served(found.get(key, ()), sites[key.site], key.rat, self.policy)
         }
+
+    def _tests(self) -> ServiceTests:
+        """Return the tests of the service, without those in bins that the screen sets aside."""
+        tests = ServiceTests(*self.service.samples.export())
+        row = self.bins.find(bins_of(tests, self.policy))
+        counts = self._screening.reasons_of(self.bins, row) == TAKEN
+        return ServiceTests(*(column[counts] for column in tests))
 
     def _judge_anew(self) -> None:
         self._screening = Screening(self.policy, self.footprints)
