@@ -109,8 +109,14 @@ def with_service(row: SiteVerdict, results: Iterable[TestResult], policy: Policy
     reason = row.reason + service_wording.decided(found, asked)
     parts = row.parts
     if verdict is not row.verdict:
-        # Tests are told of the whole site: which part they speak against is in their words.
-        parts = tuple(replace(part, verdict=verdict) for part in parts)
+        # Tests are told of the whole site, by its weakest part: of several parts none is refuted for another, and none is proven.
+        worth = verdict if len(parts) == 1 else Verdict.INSUFFICIENT
+        parts = tuple(
+            replace(
+                p, verdict=worth if p.verdict is Verdict.COVERED or len(parts) == 1 else p.verdict
+            )
+            for p in parts
+        )
     missing = (*row.missing, *missing)
     return replace(row, verdict=verdict, reason=reason, missing=missing, parts=parts)
 
