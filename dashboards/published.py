@@ -20,8 +20,8 @@ Build = Callable[
 ROW_KEYS = {"sites": ("site_code", "operator", "technology"), "sims": ("sim",)}
 # Another version may well come to the same answer; that is what the comparison is for.
 NOT_COMPARED = {"software"}
-# Fields may be added: a report from before a field was there says nothing of it.
-ADDED_LATER = {"floors", "milestones", "other_claims", "parts", "any_operator", "tests"}
+# Fields may be added: a report by older software says nothing of them. From the same software somebody took them out.
+ADDED_LATER = frozenset(("floors", "milestones", "other_claims", "parts", "any_operator", "tests"))
 # Of these a report says nothing only where there is nothing to say: else somebody took them out.
 ADDED_EMPTY = {"overlay", "disputes"}
 
@@ -46,7 +46,8 @@ def report_differences(published: Document, build: Build) -> list[str]:
 
 def differences(published: Document, recomputed: Document) -> list[str]:
     """Return where two documents differ, as "path: published …, recomputed …"; `software` is not compared."""
-    return list(_compare(published, recomputed))
+    is_older = published.get("software") != recomputed.get("software")
+    return list(_compare(published, recomputed, ADDED_LATER if is_older else frozenset()))
 
 
 def _horizon(published: Document) -> tuple[Horizon, int]:
@@ -88,18 +89,20 @@ def _narrowed(document: Document, published: Document, name: str, key: str) -> D
     return document | {part: [row for row in document[part] if row[key] in named] for part in lists}
 
 
-def _compare(published: Any, recomputed: Any, path: str = "") -> Iterator[str]:
+def _compare(
+    published: Any, recomputed: Any, later: frozenset[str], path: str = ""
+) -> Iterator[str]:
     if isinstance(published, dict) and isinstance(recomputed, dict):
         for name in published | recomputed:
             is_later = name not in published and (
-                name in ADDED_LATER or (name in ADDED_EMPTY and not recomputed.get(name))
+                name in later or (name in ADDED_EMPTY and not recomputed.get(name))
             )
             if (path or name not in NOT_COMPARED) and not is_later:
                 ours, theirs = recomputed.get(name, "nothing"), published.get(name, "nothing")
                 where = f"{path}.{name}" if path else name
                 if name in ROW_KEYS and isinstance(theirs, list):
                     ours, theirs = _by_key(ours, ROW_KEYS[name]), _by_key(theirs, ROW_KEYS[name])
-                yield from _compare(theirs, ours, where)
+                yield from _compare(theirs, ours, later, where)
     elif _plain(published) != _plain(recomputed):
         ours = str(recomputed) if isinstance(recomputed, StrEnum) else recomputed
         yield f"{path}: published {published!r}, recomputed {ours!r}"

@@ -87,6 +87,9 @@ def verify_pack(folder: Path, public: PublicKey, progress: Progress, *, is_own_k
         f"verdicts: {len(checked.published['sites'])} recomputed from these frames alone, all equal"
     )
     say("phusong: that nothing was left out is proven only by the whole journal")
+    say(
+        "phusong: readings.parquet is for looking at and was not recomputed; compare the check code with the one you were told"
+    )
     if is_own_key:
         say(
             "phusong: the public key came from the pack itself; give --public-key to prove it to yourself"

@@ -141,3 +141,14 @@ def test_a_report_from_before_there_were_disputes_says_nothing_of_them(monkeypat
 def test_other_documents_are_no_reports(document):
     with pytest.raises(NoReport):
         report_differences(document, build)
+
+
+@pytest.mark.parametrize(("version", "count"), [("1", 1), ("0", 0)])
+def test_a_field_may_be_missing_only_where_older_software_wrote_the_report(
+    monkeypatch, version, count
+):
+    truth = COVERAGE | {"sites": [SITE | {"floors": []}]}
+    monkeypatch.setattr(published, "coverage_document", lambda *_: deepcopy(truth))
+    report = COVERAGE | {"sites": [SITE], "software": {"version": version}}
+
+    assert len(report_differences(report, build)) == count
