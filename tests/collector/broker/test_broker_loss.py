@@ -59,7 +59,7 @@ async def lost_by_a_kill(folder, settings, wait_s=0.0):
             while count < len(reader.received):
                 count = len(reader.received)
                 await asyncio.sleep(NOT_DELIVERED_S)
-    print(f"{settings}: {COUNT - count} of {COUNT} acknowledged messages lost")  # noqa: T201
+    print(f"{settings}: {COUNT - count} of {COUNT} acknowledged messages lost")  # noqa: T201 - the figure of the README
     return COUNT - count
 
 
